@@ -1,0 +1,1 @@
+//! UDP membership gossip.
