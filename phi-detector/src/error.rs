@@ -45,7 +45,7 @@ impl ConfigError {
     }
 
     /// Accepts a `value` within `min..=max`; a NaN is within nothing.
-    #[allow(dead_code, reason = "the first user is the monitor, which follows")]
+    #[cfg_attr(not(feature = "alloc"), allow(dead_code, reason = "only the monitor has a number to check"))]
     pub(crate) fn check_number(field: &'static str, value: f64, min: f64, max: f64) -> Result<(), Self> {
         if (min..=max).contains(&value) { Ok(()) } else { Err(Self::Number { field, value, min, max }) }
     }

@@ -9,7 +9,11 @@ mod accrual;
 mod arrivals;
 mod error;
 mod exponential;
+#[cfg(feature = "std")]
+mod instant;
 mod math;
+#[cfg(feature = "alloc")]
+mod monitor;
 mod normal;
 mod search;
 mod time;
@@ -18,4 +22,8 @@ mod window;
 pub use accrual::{AccrualDetector, Arrival};
 pub use error::ConfigError;
 pub use exponential::{Exponential, ExponentialConfig};
+#[cfg(feature = "std")]
+pub use instant::InstantClock;
+#[cfg(feature = "alloc")]
+pub use monitor::{Heard, Monitor, Status, Suspicion};
 pub use normal::{Normal, NormalConfig};
