@@ -192,6 +192,18 @@ fn a_suspicion_is_told_once_and_ends_once() {
 }
 
 #[test]
+fn of_the_same_instant_the_lowest_key_comes_first() {
+    let mut monitor = Monitor::new(1.0).unwrap();
+    for peer in [4, 1, 8, 0, 7, 3, 6, 2, 5] {
+        monitor.watch(peer, Timeout::new(SECOND));
+        monitor.heartbeat(&peer, 1, SECOND);
+    }
+    let told: Vec<_> =
+        std::iter::from_fn(|| monitor.poll(SECOND * 2)).map(|suspicion| suspicion.peer).collect();
+    assert_eq!(told, [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+}
+
+#[test]
 fn who_is_not_watched_is_not_known() {
     let mut monitor = Monitor::new(1.0).unwrap();
     assert!(monitor.watch(1, Timeout::new(SECOND)).is_none() && !monitor.is_empty());
