@@ -6,6 +6,15 @@ use core::time::Duration;
 /// A configuration that was refused, with the field, its value and what would have been accepted.
 ///
 /// Nothing was constructed, so there is nothing to undo: correct the field and try again.
+///
+/// ```
+/// use core::time::Duration;
+/// use phi_detector::{Normal, NormalConfig};
+///
+/// let config = NormalConfig::new(Duration::from_secs(1)).min_std_dev(Duration::ZERO);
+/// let error = Normal::new(config).unwrap_err();
+/// assert_eq!(error.to_string(), "`min_std_dev` is 0ns; set it to between 1ns and 31536000s");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub enum ConfigError {

@@ -62,6 +62,15 @@ impl<const WINDOW: usize> Exponential<WINDOW> {
     /// # Errors
     ///
     /// [`ConfigError::Duration`] names the field of `config` that is out of its range.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use phi_detector::{Exponential, ExponentialConfig};
+    ///
+    /// let small = Exponential::<50>::with_window(ExponentialConfig::new(Duration::from_secs(1)))?;
+    /// assert!(size_of_val(&small) < 600);
+    /// # Ok::<(), phi_detector::ConfigError>(())
+    /// ```
     pub fn with_window(config: ExponentialConfig) -> Result<Self, ConfigError> {
         config.check()?;
         let mut window = Window::new();
@@ -86,6 +95,16 @@ impl<const WINDOW: usize> Exponential<WINDOW> {
 
     /// How many fresh heartbeats came with a time before that of the heartbeat before them. Each was taken to have
     /// come at the same time as that one; if there are any, the caller's clock is not monotonic.
+    ///
+    /// ```
+    /// # use core::time::Duration;
+    /// # use phi_detector::{AccrualDetector, Exponential, ExponentialConfig};
+    /// let mut detector = Exponential::new(ExponentialConfig::new(Duration::from_secs(1)))?;
+    /// detector.heartbeat(1, Duration::from_secs(10));
+    /// detector.heartbeat(2, Duration::from_secs(9));
+    /// assert_eq!(detector.backwards(), 1);
+    /// # Ok::<(), phi_detector::ConfigError>(())
+    /// ```
     pub fn backwards(&self) -> u64 {
         self.arrivals.backwards()
     }

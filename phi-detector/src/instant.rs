@@ -35,6 +35,14 @@ impl InstantClock {
     }
 
     /// A clock whose time begins at `origin`.
+    ///
+    /// ```
+    /// # use phi_detector::InstantClock;
+    /// # use std::time::{Duration, Instant};
+    /// let origin = Instant::now();
+    /// let clock = InstantClock::since(origin);
+    /// assert_eq!(clock.at(origin + Duration::from_secs(5)), Duration::from_secs(5));
+    /// ```
     pub const fn since(origin: Instant) -> Self {
         Self { origin }
     }
@@ -53,6 +61,15 @@ impl InstantClock {
 
     /// The instant at which it will be `time`, or `None` if there is no such `Instant`, as for the [`Duration::MAX`]
     /// of a deadline that never comes.
+    ///
+    /// ```
+    /// # use phi_detector::InstantClock;
+    /// # use std::time::{Duration, Instant};
+    /// let clock = InstantClock::new();
+    /// let wake_at = clock.instant(clock.now() + Duration::from_secs(5));
+    /// assert!(wake_at.is_some_and(|at| at > Instant::now()));
+    /// assert_eq!(clock.instant(Duration::MAX), None);
+    /// ```
     pub fn instant(&self, time: Duration) -> Option<Instant> {
         self.origin.checked_add(time)
     }

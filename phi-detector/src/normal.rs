@@ -11,7 +11,7 @@ use core::time::Duration;
 /// Hayashibara, Défago, Yared and Katayama, *The φ Accrual Failure Detector* (SRDS 2004), section 4: with the mean μ
 /// and the standard deviation σ of the window, φ = -log10 Q((elapsed - μ)/σ), `Q` being the upper tail of the normal
 /// distribution. The tail is exact, to a relative error of 1e-12: the logistic approximation in wide use is 12 % too
-/// high at z = 5, 60 % at z = 10, and infinite from about z = 21.6 on.
+/// high at z = 5, 63 % at z = 10, and infinite from about z = 21.6 on.
 ///
 /// It is here to compare with and to migrate from. Real networks lose packets and stall, and a normal tail knows of
 /// neither: a threshold of 8 costs far more than one mistake in 10⁸ heartbeats. (The paper's own measurement over one

@@ -77,6 +77,13 @@ impl<K: Ord + Clone, D: AccrualDetector> Monitor<K, D> {
     /// # Errors
     ///
     /// [`ConfigError::Number`] if `threshold` is out of its range or NaN.
+    ///
+    /// ```
+    /// use phi_detector::{Monitor, Normal};
+    ///
+    /// assert!(Monitor::<String, Normal>::new(8.0).is_ok());
+    /// assert!(Monitor::<String, Normal>::new(0.0).is_err());
+    /// ```
     pub fn new(threshold: f64) -> Result<Self, ConfigError> {
         ConfigError::check_number("threshold", threshold, 0.01, 1e6)?;
         Ok(Self { threshold, index: BTreeMap::new(), peers: Peers::new() })
@@ -84,7 +91,21 @@ impl<K: Ord + Clone, D: AccrualDetector> Monitor<K, D> {
 
     /// Watches `peer` with `detector`, which may have heard from it before. The peer is trusted.
     ///
-    /// If the peer was already watched, this starts anew with it, and its old detector is returned.
+    /// If the peer was already watched, this starts anew with it, and its old detector is returned. That is what to do
+    /// when a peer was restarted and counts its heartbeats from the beginning.
+    ///
+    /// ```
+    /// # use core::time::Duration;
+    /// # use phi_detector::{Exponential, ExponentialConfig, Heard, Monitor};
+    /// let fresh = || Exponential::new(ExponentialConfig::new(Duration::from_secs(1)));
+    /// let mut monitor = Monitor::new(8.0)?;
+    /// assert!(monitor.watch("ada", fresh()?).is_none());
+    /// monitor.heartbeat("ada", 1000, Duration::from_secs(1));
+    ///
+    /// assert!(monitor.watch("ada", fresh()?).is_some());
+    /// assert_eq!(monitor.heartbeat("ada", 1, Duration::from_secs(2)), Some(Heard::Fresh));
+    /// # Ok::<(), phi_detector::ConfigError>(())
+    /// ```
     pub fn watch(&mut self, peer: K, detector: D) -> Option<D> {
         let old = self.unwatch(&peer);
         let due = detector.deadline(self.threshold);
@@ -94,6 +115,17 @@ impl<K: Ord + Clone, D: AccrualDetector> Monitor<K, D> {
     }
 
     /// Stops watching `peer` and returns its detector, or `None` if it was not watched.
+    ///
+    /// ```
+    /// # use core::time::Duration;
+    /// # use phi_detector::{Exponential, ExponentialConfig, Monitor};
+    /// let mut monitor = Monitor::new(8.0)?;
+    /// monitor.watch("ada", Exponential::new(ExponentialConfig::new(Duration::from_secs(1)))?);
+    /// assert!(monitor.unwatch("ada").is_some());
+    /// assert!(monitor.unwatch("ada").is_none());
+    /// assert!(monitor.is_empty());
+    /// # Ok::<(), phi_detector::ConfigError>(())
+    /// ```
     pub fn unwatch<Q>(&mut self, peer: &Q) -> Option<D>
     where
         K: Borrow<Q>,
@@ -173,6 +205,18 @@ impl<K: Ord + Clone, D: AccrualDetector> Monitor<K, D> {
     ///
     /// A trusted peer becomes suspect when the changed detector says so. A suspected one remains so until its next
     /// fresh heartbeat.
+    ///
+    /// ```
+    /// # use core::time::Duration;
+    /// # use phi_detector::{Exponential, ExponentialConfig, Monitor};
+    /// let detector = |seconds| Exponential::new(ExponentialConfig::new(Duration::from_secs(seconds)));
+    /// let mut monitor = Monitor::new(8.0)?;
+    /// monitor.watch("ada", detector(1)?);
+    /// let patient = detector(60)?;
+    /// let old = monitor.adjust("ada", |detector| std::mem::replace(detector, patient));
+    /// assert_eq!(old.map(|old| old.mean()), Some(Duration::from_secs(1)));
+    /// # Ok::<(), phi_detector::ConfigError>(())
+    /// ```
     pub fn adjust<Q, R>(&mut self, peer: &Q, change: impl FnOnce(&mut D) -> R) -> Option<R>
     where
         K: Borrow<Q>,
@@ -216,6 +260,22 @@ impl<K: Ord + Clone, D: AccrualDetector> Monitor<K, D> {
     }
 
     /// All peers with what was last told of them and their detectors, in the order of their keys.
+    ///
+    /// ```
+    /// # use core::time::Duration;
+    /// # use phi_detector::{AccrualDetector, Exponential, ExponentialConfig, Monitor, Status};
+    /// let mut monitor = Monitor::new(8.0)?;
+    /// for peer in ["bob", "ada"] {
+    ///     monitor.watch(peer, Exponential::new(ExponentialConfig::new(Duration::from_secs(1)))?);
+    /// }
+    /// monitor.heartbeat("bob", 1, Duration::from_secs(1));
+    /// monitor.poll(Duration::from_secs(60));
+    ///
+    /// let suspected = monitor.iter().filter(|(_, status, _)| *status != Status::Trusted);
+    /// assert!(suspected.map(|(peer, _, _)| *peer).eq(["bob"]));
+    /// assert!(monitor.iter().map(|(peer, _, _)| *peer).eq(["ada", "bob"]));
+    /// # Ok::<(), phi_detector::ConfigError>(())
+    /// ```
     pub fn iter(&self) -> impl Iterator<Item = (&K, Status, &D)> {
         self.index.iter().filter_map(|(key, &slot)| {
             self.peers.get(slot).map(|peer| (key, Status::new(peer.suspected_since), &peer.detector))

@@ -59,7 +59,8 @@ fn golden(out: &mut impl Write) -> Result<bool, fmt::Error> {
 
     let (mut met, mut worst, mut bits) = (0, 0.0_f64, 0_u64);
     for line in GOLDEN.lines().skip(1) {
-        let Some((Ok(z), Ok(expected))) = line.split_once(',').map(|(z, phi)| (z.parse::<f64>(), phi.parse::<f64>()))
+        let Some((Ok(z), Ok(expected))) =
+            line.split_once(',').map(|(z, phi)| (z.parse::<f64>(), phi.parse::<f64>()))
         else {
             writeln!(out, "not a golden value: {line}")?;
             return Ok(false);
