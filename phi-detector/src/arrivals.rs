@@ -23,8 +23,8 @@ pub(crate) enum Step {
     Stale,
     /// The first ever.
     First,
-    /// The newest now, and this long, in nanoseconds, after the one that was.
-    After(u64),
+    /// The newest now, this long after the one that was, and so many numbers: one, if none is missing.
+    After { elapsed_ns: u64, steps: u64 },
 }
 
 impl Arrivals {
@@ -38,13 +38,14 @@ impl Arrivals {
         if seq <= newest.seq {
             return Step::Stale;
         }
+        let steps = seq - newest.seq;
         newest.seq = seq;
         let Some(elapsed_ns) = now_ns.checked_sub(newest.at_ns) else {
             self.backwards = self.backwards.saturating_add(1);
-            return Step::After(0);
+            return Step::After { elapsed_ns: 0, steps };
         };
         newest.at_ns = now_ns;
-        Step::After(elapsed_ns)
+        Step::After { elapsed_ns, steps }
     }
 
     /// When the newest heartbeat arrived.
@@ -58,7 +59,7 @@ impl Arrivals {
     }
 
     /// How many fresh heartbeats came with a time before the one recorded last.
-    pub(crate) fn backwards(&self) -> u64 {
+    pub(crate) const fn backwards(&self) -> u64 {
         self.backwards
     }
 }

@@ -124,7 +124,7 @@ impl<const WINDOW: usize> AccrualDetector for Exponential<WINDOW> {
         match self.arrivals.record(seq, now) {
             Step::Stale => return Arrival::Stale,
             Step::First => {}
-            Step::After(elapsed_ns) => {
+            Step::After { elapsed_ns, .. } => {
                 self.window.push(elapsed_ns);
                 self.estimate();
             }

@@ -152,7 +152,7 @@ impl<const WINDOW: usize> AccrualDetector for Normal<WINDOW> {
         match self.arrivals.record(seq, now) {
             Step::Stale => return Arrival::Stale,
             Step::First => {}
-            Step::After(elapsed_ns) => {
+            Step::After { elapsed_ns, .. } => {
                 self.window.push(elapsed_ns);
                 self.estimate();
             }

@@ -4,7 +4,10 @@
 
 mod contract;
 
-use phi_detector::{AccrualDetector, Arrival, Exponential, ExponentialConfig, Normal, NormalConfig};
+use phi_detector::{
+    AccrualDetector, Arrival, Config, Exponential, ExponentialConfig, Learnt, Normal, NormalConfig,
+    PhiDetector,
+};
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -31,6 +34,48 @@ fn exponential_keeps_the_contract() {
         Exponential::<2>::with_window(ExponentialConfig::new(Duration::from_micros(1))).unwrap()
     })
     .unwrap();
+}
+
+#[test]
+fn calibrated_keeps_the_contract_from_a_cold_start() {
+    contract::check(|| PhiDetector::new(Config::new(SECOND)).unwrap()).unwrap();
+    contract::check(|| PhiDetector::new(Config::learning()).unwrap()).unwrap();
+    contract::check(|| PhiDetector::new(Config::new(Duration::from_micros(1))).unwrap()).unwrap();
+    let year = 365 * 86_400 * SECOND;
+    contract::check(|| PhiDetector::new(Config::new(year).first_interval(year)).unwrap()).unwrap();
+}
+
+#[test]
+fn calibrated_keeps_the_contract_whatever_it_has_learnt() {
+    for (what, jitter_ns) in histories() {
+        let learnt = learnt_from(&jitter_ns);
+        let restored = || PhiDetector::restore(Config::new(SECOND), &learnt).unwrap();
+        contract::check(restored).unwrap_or_else(|error| panic!("{what}: {error}"));
+        let newcomer = || PhiDetector::with_prior(Config::new(SECOND), &learnt).unwrap();
+        contract::check(newcomer).unwrap_or_else(|error| panic!("{what}, as a prior: {error}"));
+    }
+}
+
+/// Gaps beyond one second, for links of very different character.
+fn histories() -> [(&'static str, Vec<u64>); 5] {
+    let spread = |i: u64| i.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20;
+    [
+        ("always on time", vec![0; 3_000]),
+        ("in bursts", (0..3_000).map(|i| if i % 20 == 0 { 19_000_000_000 } else { 0 }).collect()),
+        ("over eleven octaves", (0..3_000).map(|i| spread(i) >> (i % 11)).collect()),
+        ("a century of silence", (0..3_000).map(|i| if i % 999 == 998 { u64::MAX / 6 } else { i }).collect()),
+        ("only ever late", (0..3_000).map(|i| 40_000_000_000 + spread(i) % 7).collect()),
+    ]
+}
+
+fn learnt_from(lateness_ns: &[u64]) -> Learnt {
+    let mut detector = PhiDetector::new(Config::new(SECOND)).unwrap();
+    let mut now = Duration::ZERO;
+    for (seq, &late_ns) in lateness_ns.iter().enumerate() {
+        now += SECOND + Duration::from_nanos(late_ns);
+        detector.heartbeat(seq as u64, now);
+    }
+    detector.learnt()
 }
 
 /// A good detector with one thing wrong.

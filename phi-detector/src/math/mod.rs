@@ -11,6 +11,6 @@ mod normal_quantile;
 mod tests;
 
 pub(crate) use core::f64::consts::LN_10;
-pub(crate) use libm::sqrt;
+pub(crate) use libm::{log10f as log10_f32, sqrt};
 pub(crate) use normal_phi::normal_phi;
 pub(crate) use normal_quantile::normal_quantile;
