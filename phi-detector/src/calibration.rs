@@ -31,10 +31,12 @@ impl Calibration {
     /// The levels that are counted: the whole decades 1 to 6.
     pub const LEVELS: usize = 6;
 
+    #[cfg(feature = "serde")]
     pub(crate) const fn new(heartbeats: u64, exceeded: [u32; Self::LEVELS]) -> Self {
         Self { heartbeats, exceeded }
     }
 
+    #[cfg(feature = "serde")]
     pub(crate) const fn counts(&self) -> &[u32; Self::LEVELS] {
         &self.exceeded
     }

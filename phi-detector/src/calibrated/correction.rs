@@ -26,21 +26,21 @@ const GAP_MIN: f32 = 0.1;
 /// The step γ of each level: 0.1 from level 3 on. The lower levels are exceeded so often that smaller steps suffice,
 /// and disturb less: each half decade down takes a factor of 10^¼.
 const STEPS: [f32; KNOTS] =
-    [0.005_623_413, 0.01, 0.017_782_794, 0.031_622_777, 0.056_234_133, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1];
+    [0.005_623_413, 0.01, 0.017_782_794, 0.031_622_78, 0.056_234_132, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1];
 
 /// γ·10^-k of each level: what one heartbeat without an exceedance takes off.
 const DECAYS: [f32; KNOTS] = [
     1.778_279_4e-3,
     1e-3,
-    5.623_413_3e-4,
-    3.162_277_7e-4,
+    5.623_413e-4,
+    3.162_277_6e-4,
     1.778_279_4e-4,
     1e-4,
-    3.162_277_7e-5,
+    3.162_277_6e-5,
     1e-5,
     3.162_277_7e-6,
     1e-6,
-    3.162_277_7e-7,
+    3.162_277_6e-7,
     1e-7,
 ];
 
@@ -55,6 +55,7 @@ impl Correction {
         Self { offsets: [0.0; KNOTS] }
     }
 
+    #[cfg(feature = "serde")]
     /// Knots at these distances from their levels, brought within bounds and into order. Each must be finite.
     pub(crate) fn from_offsets(offsets: [f32; KNOTS]) -> Self {
         let mut correction = Self { offsets };
@@ -63,6 +64,7 @@ impl Correction {
         correction
     }
 
+    #[cfg(feature = "serde")]
     pub(crate) const fn offsets(&self) -> &[f32; KNOTS] {
         &self.offsets
     }
@@ -105,11 +107,11 @@ impl Correction {
         if phi <= self.knot(0) {
             return;
         }
-        for index in 0..KNOTS {
+        for (index, step) in STEPS.iter().enumerate() {
             if phi <= self.knot(index) {
                 break;
             }
-            self.offsets[index] = (self.offsets[index] + STEPS[index]).min(UP_MAX);
+            self.offsets[index] = (self.offsets[index] + step).min(UP_MAX);
         }
         self.put_in_order();
     }

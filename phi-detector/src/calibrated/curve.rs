@@ -18,7 +18,7 @@ use crate::math;
 const SHAPE_STRENGTH: f32 = 5.0;
 
 /// Heartbeats' worth of trust in the slow table, against the fast one.
-const SLOW_STRENGTH: f32 = 10.0;
+const SLOW_STRENGTH: f32 = 15.0;
 
 /// Share that survives half an octave under a Pareto tail of index 0.8, 0.7 and 1.5: the first guess for the shape, and
 /// the bounds within which the data may move it. 2 to the power of -index/2.

@@ -15,7 +15,7 @@ const FAST_EVERY: u32 = 16;
 const SLOW_EVERY: u32 = 256;
 
 /// The uncorrected φ from which on a heartbeat is a surprise, and both are brought up to date at once.
-const SURPRISE: f64 = 2.0;
+const SURPRISE: f64 = 1.5;
 
 /// How long the two tables remember, in heartbeats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -102,9 +102,9 @@ impl Scale {
         self.interval_ns as f64 + ratio / self.first_bins_per_ns
     }
 
-    /// The bin in which a lateness of `lateness` lies.
-    pub(crate) fn bin_of(&self, lateness: Duration) -> usize {
-        self.position(self.interval_ns.saturating_add(to_ns(lateness))).bin
+    /// The first bin in which everything is later than `lateness`, or the last if there is none.
+    pub(crate) fn bin_beyond(&self, lateness: Duration) -> usize {
+        (self.position(self.interval_ns.saturating_add(to_ns(lateness))).bin + 1).min(LAST_BIN)
     }
 }
 
@@ -136,7 +136,8 @@ mod tests {
         assert_eq!(at(3 * 32768), Position { bin: LAST_BIN, part: 1.5 });
         assert_eq!(scale().position(0), Position { bin: 0, part: 0.0 });
         assert_eq!(at(3).bin, 4, "three is above two times the square root of two");
-        assert_eq!(scale().bin_of(Duration::from_millis(256)), 17);
+        assert_eq!(scale().bin_beyond(Duration::from_millis(255)), 17);
+        assert_eq!(scale().bin_beyond(Duration::from_secs(1_000)), LAST_BIN);
     }
 
     proptest! {
