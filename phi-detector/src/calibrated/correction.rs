@@ -55,16 +55,16 @@ impl Correction {
         Self { offsets: [0.0; KNOTS] }
     }
 
-    #[cfg(feature = "serde")]
     /// Knots at these distances from their levels, brought within bounds and into order. Each must be finite.
+    #[cfg(any(feature = "serde", test))]
     pub(crate) fn from_offsets(offsets: [f32; KNOTS]) -> Self {
         let mut correction = Self { offsets };
         correction.settle(0.0);
-        correction.put_in_order();
+        (1..KNOTS).for_each(|index| correction.put_in_order(index));
         correction
     }
 
-    #[cfg(feature = "serde")]
+    #[cfg(any(feature = "serde", test))]
     pub(crate) const fn offsets(&self) -> &[f32; KNOTS] {
         &self.offsets
     }
@@ -72,6 +72,12 @@ impl Correction {
     #[inline]
     fn knot(&self, index: usize) -> f64 {
         level(index) + f64::from(self.offsets[index])
+    }
+
+    /// Whether the uncorrected `phi` is at most the level of the knot `index`.
+    #[inline]
+    pub(crate) fn at_most(&self, index: usize, phi: f64) -> bool {
+        phi <= self.knot(index)
     }
 
     /// The corrected level for the uncorrected `phi`; it never falls as `phi` grows.
@@ -104,16 +110,13 @@ impl Correction {
     /// A heartbeat arrived when the uncorrected level was `phi`: every knot it exceeded moves up by its step.
     #[inline]
     pub(crate) fn exceed(&mut self, phi: f64) {
-        if phi <= self.knot(0) {
-            return;
+        let mut index = 0;
+        while index < KNOTS && phi > self.knot(index) {
+            self.offsets[index] = (self.offsets[index] + STEPS[index]).min(UP_MAX);
+            index += 1;
         }
-        for (index, step) in STEPS.iter().enumerate() {
-            if phi <= self.knot(index) {
-                break;
-            }
-            self.offsets[index] = (self.offsets[index] + step).min(UP_MAX);
-        }
-        self.put_in_order();
+        // Those that moved keep their order, for the higher steps are not the smaller ones. The next may have to give way.
+        self.put_in_order(index.max(1));
     }
 
     /// So many heartbeats have come since the last time: every knot moves down by that many decays.
@@ -125,10 +128,16 @@ impl Correction {
         // the order holds.
     }
 
-    fn put_in_order(&mut self) {
-        for index in 1..KNOTS {
+    /// Pushes the knot `first`, and those above it, up to where they are far enough from the one below; stops at the first
+    /// that already is.
+    #[inline]
+    fn put_in_order(&mut self, first: usize) {
+        for index in first..KNOTS {
             let least = self.offsets[index - 1] + GAP_MIN - SPACING as f32;
-            self.offsets[index] = self.offsets[index].max(least);
+            if self.offsets[index] >= least {
+                break;
+            }
+            self.offsets[index] = least;
         }
     }
 }

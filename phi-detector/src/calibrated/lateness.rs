@@ -70,12 +70,11 @@ impl Scale {
             (ratio.to_bits() & ((1 << F64_FRACTION_BITS) - 1)) | (F64_EXPONENT_BIAS << F64_FRACTION_BITS),
         );
         if octave < FIRST_OCTAVE_LOG2 {
-            let bin = 1 + 2 * octave as usize;
-            return if mantissa < SQRT_2 {
-                Position { bin, part: (mantissa - 1.0) / (SQRT_2 - 1.0) }
-            } else {
-                Position { bin: bin + 1, part: (mantissa - SQRT_2) / (2.0 - SQRT_2) }
-            };
+            // Which half of the octave it is depends on chance; selecting costs less than guessing.
+            let upper = usize::from(mantissa >= SQRT_2);
+            let part =
+                (mantissa - [1.0, SQRT_2][upper]) * [1.0 / (SQRT_2 - 1.0), 1.0 / (2.0 - SQRT_2)][upper];
+            return Position { bin: 1 + 2 * octave as usize + upper, part: part.min(1.0) };
         }
         let bin = FIRST_OCTAVE_BIN + (octave - FIRST_OCTAVE_LOG2) as usize;
         if bin < LAST_BIN {
