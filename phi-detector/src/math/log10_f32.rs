@@ -11,13 +11,13 @@ const ONE: u32 = 127 << FRACTION_BITS;
 const SQRT_HALF: u32 = 0x3F35_04F3;
 const LOG10_2: f32 = core::f32::consts::LOG10_2;
 /// 2/ln 10: what turns artanh into a decimal logarithm.
-const TWO_BY_LN_10: f32 = 0.868_588_96;
+const TWO_BY_LN_10: f32 = 0.868_589;
 
 /// log10 of `x`, a normal positive number; for zero, subnormal, negative and non-finite numbers the result has no meaning.
 #[inline]
 pub(crate) fn log10_f32(x: f32) -> f32 {
     let shifted = x.to_bits().wrapping_sub(SQRT_HALF);
-    let exponent = (shifted as i32 >> FRACTION_BITS) as f32;
+    let exponent = (shifted.cast_signed() >> FRACTION_BITS) as f32;
     let mantissa = f32::from_bits((shifted & ((1 << FRACTION_BITS) - 1)).wrapping_add(SQRT_HALF));
     debug_assert!(mantissa.to_bits() < ONE + (1 << FRACTION_BITS));
     let s = (mantissa - 1.0) / (mantissa + 1.0);
