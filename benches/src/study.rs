@@ -6,7 +6,7 @@
 use crate::calibration::{self, Counts, Level};
 use crate::detector::{Claim, Spec};
 use crate::parallel;
-use crate::qos::{Qos, Segment, geometric_mean};
+use crate::qos::{Qos, Segment, Tally, geometric_mean};
 use crate::replay::Replay;
 use crate::sweep;
 use crate::trace::Nature;
@@ -145,13 +145,16 @@ struct Learnt {
     tuned: Vec<(f64, Option<f64>)>,
     tuned_on_first: Vec<(f64, Option<f64>)>,
     counts: Option<Counts>,
+    /// Runs over the grid, where tuning needed them already.
+    grid: Option<Vec<Tally>>,
 }
 
 fn outcome(spec: &Spec, replays: &[Replay], effort: &Effort, progress: &(dyn Fn() + Sync)) -> Outcome {
     let gaps_total = replays.iter().map(|replay| replay.gaps().len() as u64).sum();
     let levels_max = calibration::levels(gaps_total, f64::INFINITY).count();
-    let learnt = parallel::map(replays, |replay| {
-        let learnt = learn(spec, replay, effort, levels_max);
+    let cost: Vec<usize> = replays.iter().map(|replay| replay.arrivals.len()).collect();
+    let learnt = parallel::map(&cost, |trace| {
+        let learnt = learn(spec, &replays[trace], effort, levels_max);
         progress();
         learnt
     });
@@ -166,10 +169,8 @@ fn outcome(spec: &Spec, replays: &[Replay], effort: &Effort, progress: &(dyn Fn(
             }));
         }
     }
-    let jobs: Vec<usize> = (0..replays.len()).collect();
-    let points: Vec<Point> = parallel::map(&jobs, |trace| {
-        let knobs = knobs(spec, &replays[*trace], &learnt[*trace], &one_for_all, effort);
-        let points = measure(spec, *trace, &replays[*trace], &knobs, effort.seed);
+    let points: Vec<Point> = parallel::map(&cost, |trace| {
+        let points = measure(spec, trace, &replays[trace], &learnt[trace], &one_for_all, effort);
         progress();
         points
     })
@@ -205,10 +206,11 @@ fn learn(spec: &Spec, replay: &Replay, effort: &Effort, levels_max: usize) -> Le
         Vec::new()
     };
     let counts = claims.then(|| Counts::of(replay, &scores, levels_max));
-    let tuning = if spec.feedback {
-        Tuning::from_grid(spec, replay, &spec.knob.grid(effort.grid_points))
-    } else {
-        Tuning::from_scores(replay, &scores)
+    let knobs = spec.knob.grid(effort.grid_points);
+    let grid = spec.feedback.then(|| sweep::run(spec, replay, &knobs));
+    let tuning = match &grid {
+        Some(tallies) => Tuning::from_grid(replay, &knobs, tallies),
+        None => Tuning::from_scores(replay, &scores),
     };
     let half = (replay.middle_gap - replay.first_gap) as f64;
     let on = |segment, budget| (budget, tuning.knob(spec, replay, segment, budget));
@@ -220,33 +222,36 @@ fn learn(spec: &Spec, replay: &Replay, effort: &Effort, levels_max: usize) -> Le
             .map(|budget| on(Segment::First, budget))
             .collect(),
         counts,
+        grid,
     }
 }
 
-fn knobs(
-    spec: &Spec,
-    replay: &Replay,
-    learnt: &Learnt,
-    one_for_all: &[OneForAll],
-    effort: &Effort,
-) -> Vec<(Origin, f64)> {
-    let mut knobs: Vec<(Origin, f64)> =
-        spec.knob.grid(effort.grid_points).into_iter().map(|knob| (Origin::Grid, knob)).collect();
+/// Knobs chosen for a reason, beyond the grid.
+fn chosen(replay: &Replay, learnt: &Learnt, one_for_all: &[OneForAll]) -> Vec<(Origin, f64)> {
     let tuned = learnt.tuned.iter().map(|(budget, knob)| (Origin::Tuned(*budget), *knob));
     let halves = learnt.tuned_on_first.iter().map(|(budget, knob)| (Origin::TunedOnFirst(*budget), *knob));
     let shared = one_for_all
         .iter()
         .filter(|one| one.nature == replay.nature)
         .map(|one| (Origin::OneForAll(one.budget), one.knob));
-    knobs.extend(tuned.chain(halves).chain(shared).filter_map(|(origin, knob)| Some((origin, knob?))));
-    knobs
+    tuned.chain(halves).chain(shared).filter_map(|(origin, knob)| Some((origin, knob?))).collect()
 }
 
-fn measure(spec: &Spec, trace: usize, replay: &Replay, knobs: &[(Origin, f64)], seed: u64) -> Vec<Point> {
-    let values: Vec<f64> = knobs.iter().map(|(_, knob)| *knob).collect();
+fn measure(
+    spec: &Spec,
+    trace: usize,
+    replay: &Replay,
+    learnt: &Learnt,
+    one_for_all: &[OneForAll],
+    effort: &Effort,
+) -> Vec<Point> {
+    let grid = spec.knob.grid(effort.grid_points).into_iter().map(|knob| (Origin::Grid, knob));
+    let knobs: Vec<(Origin, f64)> = grid.chain(chosen(replay, learnt, one_for_all)).collect();
+    let known = learnt.grid.as_deref().unwrap_or_default();
+    let values: Vec<f64> = knobs[known.len()..].iter().map(|(_, knob)| *knob).collect();
     let tallies = sweep::run(spec, replay, &values);
     let mut points = Vec::with_capacity(knobs.len());
-    for ((origin, knob), tally) in knobs.iter().zip(&tallies) {
+    for ((origin, knob), tally) in knobs.iter().zip(known.iter().chain(&tallies)) {
         let segments: &[Segment] = match origin {
             Origin::TunedOnFirst(_) => &[Segment::First, Segment::Second],
             _ => &[Segment::All],
@@ -256,7 +261,7 @@ fn measure(spec: &Spec, trace: usize, replay: &Replay, knobs: &[(Origin, f64)], 
             origin: *origin,
             segment: *segment,
             knob: *knob,
-            qos: tally.qos(replay, *segment, seed),
+            qos: tally.qos(replay, *segment, effort.seed),
         }));
     }
     points

@@ -1,12 +1,12 @@
 //! The smallest knob that keeps the mistakes of a trace within a budget.
 
 use crate::detector::Spec;
-use crate::qos::Segment;
+use crate::qos::{Segment, Tally};
 use crate::replay::Replay;
 use crate::sweep;
 
 /// Halvings of the bracket between two points of the grid, for detectors that need a replay per setting.
-const BISECTIONS: u32 = 8;
+const BISECTIONS: u32 = 6;
 
 /// What must be known of a detector on a trace to choose its knob.
 #[derive(Debug, Clone)]
@@ -31,22 +31,15 @@ impl Tuning {
         Self { all: Curve::of_scores(scores), first: Curve::of_scores(first) }
     }
 
-    /// By replay at each knob of a grid, for any detector.
-    pub fn from_grid(spec: &Spec, replay: &Replay, knobs: &[f64]) -> Self {
-        let half = replay.middle_gap - replay.first_gap;
-        let counts: Vec<[usize; 2]> = knobs
-            .iter()
-            .map(|knob| {
-                let mistakes = sweep::mistakes(spec, replay, *knob);
-                [count(&mistakes), count(&mistakes[..half])]
-            })
-            .collect();
-        let curve = |which: usize, gaps| Curve::Grid {
+    /// From the [runs](sweep::run) at each knob of a grid, for any detector.
+    pub fn from_grid(replay: &Replay, knobs: &[f64], tallies: &[Tally]) -> Self {
+        let curve = |segment, gaps| Curve::Grid {
             knobs: knobs.to_vec(),
-            mistakes: counts.iter().map(|pair| pair[which]).collect(),
+            mistakes: tallies.iter().map(|tally| tally.mistakes(segment) as usize).collect(),
             gaps,
         };
-        Self { all: curve(0, replay.gaps().len()), first: curve(1, half) }
+        let half = replay.middle_gap - replay.first_gap;
+        Self { all: curve(Segment::All, replay.gaps().len()), first: curve(Segment::First, half) }
     }
 
     /// The smallest knob from which on there are at most `budget` mistakes per gap in `segment`; `None` if no finite
@@ -115,12 +108,16 @@ mod tests {
         Replay::with_warm_up(&trace, 1, 2, 0, 1).unwrap()
     }
 
+    fn from_grid(replay: &Replay, knobs: &[f64]) -> Tuning {
+        Tuning::from_grid(replay, knobs, &sweep::run(&fixed::SPEC, replay, knobs))
+    }
+
     #[test]
     fn both_ways_find_the_score_of_the_first_mistake_too_many() {
         let replay = replay();
         let spec = fixed::SPEC;
         let by_scores = Tuning::from_scores(&replay, &sweep::scores(&spec, &replay, 1.0));
-        let by_grid = Tuning::from_grid(&spec, &replay, &spec.knob.grid(20));
+        let by_grid = from_grid(&replay, &spec.knob.grid(20));
         for (budget, wanted) in [(0.0, 5.0), (0.1, 3.0), (0.2, 1.0)] {
             let exact = by_scores.knob(&spec, &replay, Segment::All, budget).unwrap();
             assert!((exact / wanted - 1.0).abs() < 1e-5, "{budget}: {exact}");
@@ -135,7 +132,7 @@ mod tests {
     fn an_unreachable_budget_is_no_knob() {
         let replay = replay();
         let spec = fixed::SPEC;
-        assert_eq!(Tuning::from_grid(&spec, &replay, &[1.0, 2.0]).knob(&spec, &replay, Segment::All, 0.0), None);
+        assert_eq!(from_grid(&replay, &[1.0, 2.0]).knob(&spec, &replay, Segment::All, 0.0), None);
         let endless = Tuning::from_scores(&replay, &[f64::INFINITY; 10]);
         assert_eq!(endless.knob(&spec, &replay, Segment::All, 0.0), None);
         assert_eq!(endless.knob(&spec, &replay, Segment::All, 1.0), None, "every gap may be a mistake: no knob needed");

@@ -1,6 +1,6 @@
 //! A fixed timeout after the last arrival: what everything else has to beat.
 
-use crate::detector::{Claim, Detector, Heartbeat, Knob, Link, Spec};
+use crate::detector::{Claim, Detector, Heartbeat, Knob, Spec};
 
 /// The registry's line; the knob is the timeout in intervals.
 pub const SPEC: Spec = Spec {
@@ -38,6 +38,7 @@ impl Detector for Fixed {
 mod tests {
     use super::super::testing::{assert_score_meets_deadline, show};
     use super::*;
+    use crate::detector::Link;
 
     #[test]
     fn waits_so_many_intervals_from_the_last_arrival() {

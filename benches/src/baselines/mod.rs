@@ -4,10 +4,21 @@
 //! A baseline is never improved here: where its paper leaves a case open the file says what was chosen. Parameters
 //! that are lengths of time are scaled from the interval their authors assume to the interval of the trace.
 
+pub mod akka;
+pub mod bertier;
+pub mod cantelli;
+pub mod cassandra;
+pub mod chen;
+pub mod chitchat;
 pub mod empirical;
 pub mod fixed;
 pub mod normal;
+pub mod published_phi_accrual;
+pub mod published_phi_detector;
+pub mod two_window;
 
+mod expectation;
+mod search;
 mod window;
 
 #[cfg(test)]
