@@ -97,7 +97,7 @@ mod tests {
     fn replay(gaps: u64) -> Replay {
         let rows =
             (0..=gaps).map(|seq| Row { seq, sent_ns: seq * 10, received_ns: Some(seq * 10) }).collect();
-        let trace = Trace { name: "even".into(), nature: Nature::Recorded, rows };
+        let trace = Trace { name: "even".into(), nature: Nature::Recorded, rows, nominal_ns: None };
         Replay::with_warm_up(&trace, 1, 2, 0, 1).unwrap()
     }
 
@@ -116,7 +116,10 @@ mod tests {
         scores[..100].fill(0.7);
         scores[500..510].fill(1.0);
         let levels = Counts::of(&replay(1_000), &scores, 4).judge(f64::INFINITY, 1);
-        assert_eq!(levels.iter().map(|l| (l.phi, l.exceeded)).collect::<Vec<_>>(), [(0.5, 110), (1.0, 0), (1.5, 0)]);
+        assert_eq!(
+            levels.iter().map(|l| (l.phi, l.exceeded)).collect::<Vec<_>>(),
+            [(0.5, 110), (1.0, 0), (1.5, 0)]
+        );
         assert!((levels[0].ratio() - 0.11 * 10f64.sqrt()).abs() < 1e-12);
         assert_eq!(levels[1].interval, Interval { low: 0.0, high: 0.003 });
     }

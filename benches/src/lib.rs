@@ -12,6 +12,7 @@ pub mod baselines;
 pub mod bootstrap;
 pub mod calibration;
 pub mod detector;
+pub mod ours;
 pub mod parallel;
 pub mod qos;
 pub mod registry;

@@ -161,7 +161,10 @@ impl Tally {
         let blocks = segment.blocks();
         let gaps_per_block = &replay.gaps_per_block()[blocks.clone()];
         let (early, late) = self.detections.split_at(
-            replay.crashes.partition_point(|crash| crash.last_arrival < replay.middle_gap).min(self.detections.len()),
+            replay
+                .crashes
+                .partition_point(|crash| crash.last_arrival < replay.middle_gap)
+                .min(self.detections.len()),
         );
         let detections = match segment {
             Segment::All => &self.detections[..],
@@ -232,10 +235,7 @@ mod tests {
     fn quantiles_of_a_known_sample() {
         let sample: Vec<f32> = (1..=200).map(|i| i as f32).collect();
         let detection = Detection::of(&sample);
-        assert_eq!(
-            detection,
-            Detection { mean: 100.5, p50: 100.0, p99: 198.0, max: 200.0, never: 0.5 }
-        );
+        assert_eq!(detection, Detection { mean: 100.5, p50: 100.0, p99: 198.0, max: 200.0, never: 0.5 });
         assert!(Detection::of(&[]).mean.is_nan());
     }
 

@@ -171,7 +171,13 @@ fn blocks(arrivals: &[Heartbeat], first_gap: usize, middle_gap: usize) -> Vec<u8
 ///
 /// A heartbeat that was overtaken before the crash counts as not received, as in the replay itself, although the one
 /// that overtook it may have been sent after the crash; reordering is too rare in any trace for this to matter.
-fn draw_crashes(trace: &Trace, arrivals: &[Heartbeat], first_gap: usize, count: usize, seed: u64) -> Vec<Crash> {
+fn draw_crashes(
+    trace: &Trace,
+    arrivals: &[Heartbeat],
+    first_gap: usize,
+    count: usize,
+    seed: u64,
+) -> Vec<Crash> {
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
     let start = arrivals[first_gap].sent_ns as f64;
     let span = arrivals[arrivals.len() - 1].sent_ns as f64 - start;
@@ -197,13 +203,19 @@ mod tests {
             .zip(0..)
             .map(|((sent_ns, received_ns), seq)| Row { seq, sent_ns: *sent_ns, received_ns: *received_ns })
             .collect();
-        Trace { name: "hand".into(), nature: Nature::Recorded, rows }
+        Trace { name: "hand".into(), nature: Nature::Recorded, rows, nominal_ns: None }
     }
 
     #[test]
     fn stale_and_lost_heartbeats_are_left_out_and_ties_keep_send_order() {
-        let trace =
-            trace(&[(0, Some(5)), (10, Some(40)), (20, None), (30, Some(35)), (40, Some(50)), (50, Some(50))]);
+        let trace = trace(&[
+            (0, Some(5)),
+            (10, Some(40)),
+            (20, None),
+            (30, Some(35)),
+            (40, Some(50)),
+            (50, Some(50)),
+        ]);
         let replay = Replay::with_warm_up(&trace, 1, 2, 0, 1).unwrap();
         let order: Vec<u64> = replay.arrivals.iter().map(|a| a.seq).collect();
         assert_eq!(order, [0, 3, 4, 5]);

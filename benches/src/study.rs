@@ -123,6 +123,11 @@ impl Study {
         long(&self.replays, nature)
     }
 
+    /// Whether the first half of a trace is long enough to be tuned on for this budget.
+    pub fn can_tune_on_half(&self, trace: usize, budget: f64) -> bool {
+        can_tune_on_half(&self.replays[trace], budget)
+    }
+
     /// The budgets of the tables: the usual ones and the one asked for.
     pub fn budgets(&self) -> Vec<f64> {
         self.effort.budgets()
@@ -158,17 +163,10 @@ fn outcome(spec: &Spec, replays: &[Replay], effort: &Effort, progress: &(dyn Fn(
         progress();
         learnt
     });
-    let mut one_for_all = Vec::new();
-    for nature in [Nature::Recorded, Nature::Synthetic] {
-        if long(replays, nature).next().is_some() {
-            one_for_all.extend(effort.budgets().into_iter().enumerate().map(|(which, budget)| {
-                let knob = judged(replays, nature, budget)
-                    .map(|trace| learnt[trace].tuned[which].1)
-                    .try_fold(f64::NEG_INFINITY, |greatest, knob| knob.map(|knob| greatest.max(knob)));
-                OneForAll { nature, budget, knob, timeout: f64::NAN, detection: f64::NAN }
-            }));
-        }
-    }
+    let mut one_for_all: Vec<OneForAll> = [Nature::Recorded, Nature::Synthetic]
+        .into_iter()
+        .flat_map(|nature| shared_knobs(replays, &learnt, nature, effort))
+        .collect();
     let points: Vec<Point> = parallel::map(&cost, |trace| {
         let points = measure(spec, trace, &replays[trace], &learnt[trace], &one_for_all, effort);
         progress();
@@ -188,9 +186,28 @@ fn outcome(spec: &Spec, replays: &[Replay], effort: &Effort, progress: &(dyn Fn(
     Outcome { spec: *spec, points, one_for_all, calibration }
 }
 
+/// For each budget that some trace is long enough for, the knob that the worst trace needs.
+fn shared_knobs(replays: &[Replay], learnt: &[Learnt], nature: Nature, effort: &Effort) -> Vec<OneForAll> {
+    let budgets = effort.budgets().into_iter().enumerate();
+    budgets
+        .filter(|(_, budget)| judged(replays, nature, *budget).next().is_some())
+        .map(|(which, budget)| {
+            let knob = judged(replays, nature, budget)
+                .map(|trace| learnt[trace].tuned[which].1)
+                .try_fold(f64::NEG_INFINITY, |greatest, knob| knob.map(|knob| greatest.max(knob)));
+            OneForAll { nature, budget, knob, timeout: f64::NAN, detection: f64::NAN }
+        })
+        .collect()
+}
+
 fn long(replays: &[Replay], nature: Nature) -> impl Iterator<Item = usize> {
     let wanted = move |replay: &Replay| replay.is_long() && replay.nature == nature;
     replays.iter().enumerate().filter(move |(_, replay)| wanted(replay)).map(|(index, _)| index)
+}
+
+fn can_tune_on_half(replay: &Replay, budget: f64) -> bool {
+    let half = (replay.middle_gap - replay.first_gap) as f64;
+    replay.is_long() && budget * half >= HALF_MISTAKES_MIN
 }
 
 /// The long traces of one nature with so many gaps that `budget` allows them a mistake at all.
@@ -200,11 +217,8 @@ fn judged(replays: &[Replay], nature: Nature, budget: f64) -> impl Iterator<Item
 
 fn learn(spec: &Spec, replay: &Replay, effort: &Effort, levels_max: usize) -> Learnt {
     let claims = matches!(spec.claim, Claim::Phi { .. });
-    let scores = if claims || !spec.feedback {
-        sweep::scores(spec, replay, spec.knob.default)
-    } else {
-        Vec::new()
-    };
+    let scores =
+        if claims || !spec.feedback { sweep::scores(spec, replay, spec.knob.default) } else { Vec::new() };
     let counts = claims.then(|| Counts::of(replay, &scores, levels_max));
     let knobs = spec.knob.grid(effort.grid_points);
     let grid = spec.feedback.then(|| sweep::run(spec, replay, &knobs));
@@ -212,13 +226,12 @@ fn learn(spec: &Spec, replay: &Replay, effort: &Effort, levels_max: usize) -> Le
         Some(tallies) => Tuning::from_grid(replay, &knobs, tallies),
         None => Tuning::from_scores(replay, &scores),
     };
-    let half = (replay.middle_gap - replay.first_gap) as f64;
     let on = |segment, budget| (budget, tuning.knob(spec, replay, segment, budget));
     Learnt {
         tuned: effort.budgets().into_iter().map(|budget| on(Segment::All, budget)).collect(),
         tuned_on_first: HALF_BUDGETS
             .into_iter()
-            .filter(|budget| budget * half >= HALF_MISTAKES_MIN && replay.is_long())
+            .filter(|budget| can_tune_on_half(replay, *budget))
             .map(|budget| on(Segment::First, budget))
             .collect(),
         counts,

@@ -83,7 +83,8 @@ fn settings(detector: &mut dyn Detector, spec: &Spec, replay: &Replay, knobs: &[
         let arrival = &replay.arrivals[index];
         detector.arrive(arrival);
         let from_ns = arrival.received_ns as f64;
-        let gap = Gap { from_ns, to_ns: replay.arrivals[index + 1].received_ns as f64, block: replay.block(index) };
+        let gap =
+            Gap { from_ns, to_ns: replay.arrivals[index + 1].received_ns as f64, block: replay.block(index) };
         for setting in &mut settings {
             let deadline = detector.deadline(setting.level);
             setting.arrived(from_ns, deadline);
@@ -120,7 +121,7 @@ mod tests {
                 },
             })
             .collect();
-        let trace = Trace { name: "hand".into(), nature: Nature::Recorded, rows };
+        let trace = Trace { name: "hand".into(), nature: Nature::Recorded, rows, nominal_ns: None };
         Replay::with_warm_up(&trace, 1, 2, crashes, 1).unwrap()
     }
 
@@ -173,7 +174,8 @@ mod tests {
     fn scores_and_deadlines_count_the_same_mistakes() {
         let replay = replay(0);
         for knob in [0.9, 1.1, 1.5, 1.9] {
-            let by_score = scores(&baselines::fixed::SPEC, &replay, knob).iter().filter(|s| **s > knob).count();
+            let by_score =
+                scores(&baselines::fixed::SPEC, &replay, knob).iter().filter(|s| **s > knob).count();
             let by_deadline = mistakes(&baselines::fixed::SPEC, &replay, knob).iter().filter(|m| **m).count();
             let by_run = run(&baselines::fixed::SPEC, &replay, &[knob])[0].mistakes(Segment::All);
             assert_eq!((by_score, by_score as u64), (by_deadline, by_run), "{knob}");

@@ -49,7 +49,8 @@ impl Tuning {
             Segment::All => (&self.all, replay.gaps().len()),
             Segment::First | Segment::Second => (&self.first, replay.middle_gap - replay.first_gap),
         };
-        let within = |knob: f64, allowed: usize| count(&sweep::mistakes(spec, replay, knob)[..gaps]) <= allowed;
+        let within =
+            |knob: f64, allowed: usize| count(&sweep::mistakes(spec, replay, knob)[..gaps]) <= allowed;
         curve.knob(budget, within)
     }
 }
@@ -103,8 +104,9 @@ mod tests {
     /// Ten gaps: eight of 10 ns, then 50 and 30.
     fn replay() -> Replay {
         let arrivals = [0u64, 10, 20, 30, 40, 50, 60, 70, 80, 130, 160];
-        let rows = (0..).zip(arrivals).map(|(seq, at)| Row { seq, sent_ns: at, received_ns: Some(at) }).collect();
-        let trace = Trace { name: "hand".into(), nature: Nature::Recorded, rows };
+        let rows =
+            (0..).zip(arrivals).map(|(seq, at)| Row { seq, sent_ns: at, received_ns: Some(at) }).collect();
+        let trace = Trace { name: "hand".into(), nature: Nature::Recorded, rows, nominal_ns: None };
         Replay::with_warm_up(&trace, 1, 2, 0, 1).unwrap()
     }
 
@@ -135,7 +137,11 @@ mod tests {
         assert_eq!(from_grid(&replay, &[1.0, 2.0]).knob(&spec, &replay, Segment::All, 0.0), None);
         let endless = Tuning::from_scores(&replay, &[f64::INFINITY; 10]);
         assert_eq!(endless.knob(&spec, &replay, Segment::All, 0.0), None);
-        assert_eq!(endless.knob(&spec, &replay, Segment::All, 1.0), None, "every gap may be a mistake: no knob needed");
+        assert_eq!(
+            endless.knob(&spec, &replay, Segment::All, 1.0),
+            None,
+            "every gap may be a mistake: no knob needed"
+        );
     }
 
     #[test]

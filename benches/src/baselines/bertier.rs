@@ -21,7 +21,12 @@ pub const SPEC: Spec = Spec {
     feedback: false,
     ours: false,
     build: |link, _| {
-        Box::new(Bertier { expectation: Expectation::new(link, WINDOW), started: false, delay_ns: 0.0, variation_ns: 0.0 })
+        Box::new(Bertier {
+            expectation: Expectation::new(link, WINDOW),
+            started: false,
+            delay_ns: 0.0,
+            variation_ns: 0.0,
+        })
     },
 };
 

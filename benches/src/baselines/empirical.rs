@@ -69,7 +69,7 @@ impl Detector for Empirical {
         if outlasting < 1.0 {
             return self.last_ns() + self.longest_ns() / outlasting.max(f64::MIN_POSITIVE);
         }
-        match n.checked_sub(1 + outlasting as usize) {
+        match n.checked_sub((outlasting as usize).saturating_add(1)) {
             Some(rank) => self.last_ns() + self.ascending[rank] as f64,
             None => self.last_ns(),
         }
@@ -127,7 +127,8 @@ mod tests {
     #[test]
     fn the_window_forgets() {
         let mut detector = Empirical::new(&Link { interval_ns: 10.0 });
-        let received: Vec<u64> = (0..WINDOW as u64 + 2).map(|i| if i == 0 { 0 } else { 990 + i * 10 }).collect();
+        let received: Vec<u64> =
+            (0..WINDOW as u64 + 2).map(|i| if i == 0 { 0 } else { 990 + i * 10 }).collect();
         show(&mut detector, 10, &received);
         assert_eq!(detector.ascending.len(), WINDOW);
         assert_eq!(detector.longest_ns(), 10.0);

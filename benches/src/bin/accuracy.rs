@@ -152,7 +152,9 @@ fn budget(text: &str) -> Result<f64, String> {
 /// Drawn on standard error, and not at all if that is no terminal.
 fn progress_bar(steps: u64) -> ProgressBar {
     let bar = ProgressBar::new(steps);
-    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} detector passes, {elapsed}, {eta} to go") {
+    if let Ok(style) =
+        ProgressStyle::with_template("{bar:40} {pos}/{len} detector passes, {elapsed}, {eta} to go")
+    {
         bar.set_style(style);
     }
     bar.tick();
@@ -186,7 +188,10 @@ mod tests {
     #[test]
     fn an_unknown_detector_is_answered_with_the_known_ones() {
         let error = choose(&["phi".into()], false).unwrap_err().to_string();
-        assert!(error.starts_with("--detectors: no detector is named `phi`; choose from fixed,chen,"), "{error}");
+        assert!(
+            error.starts_with("--detectors: no detector is named `phi`; choose from fixed,chen,"),
+            "{error}"
+        );
         let chosen = choose(&["normal".into(), " fixed".into(), "normal".into()], false).unwrap();
         assert_eq!(chosen.iter().map(|spec| spec.name).collect::<Vec<_>>(), ["normal", "fixed"]);
     }

@@ -38,7 +38,11 @@ pub(super) fn section(study: &Study, text: &mut String) {
         let gaps = replay.gaps().len() as f64;
         if gaps * budget < 1.0 {
             let needed = (1.0 / budget).ceil();
-            let _ = writeln!(text, "| {} | | too short: {needed} judged gaps are needed, it has {gaps} |||||||", replay.name);
+            let _ = writeln!(
+                text,
+                "| {} | | too short: {needed} judged gaps are needed, it has {gaps} |||||||",
+                replay.name
+            );
             continue;
         }
         let interval = replay.link.interval_ns * 1e-9;
@@ -81,7 +85,10 @@ fn pooled(study: &Study, adviser: &Outcome, fixed: Option<&Outcome>, text: &mut 
     };
     let label = adviser.spec.label;
     let Some(knob) = one.knob else {
-        let _ = writeln!(text, "One setting for all recorded links: none of {label}'s keeps the worst link within it.");
+        let _ = writeln!(
+            text,
+            "One setting for all recorded links: none of {label}'s keeps the worst link within it."
+        );
         return;
     };
     let _ = write!(

@@ -53,18 +53,24 @@ pub(super) struct Judged {
     pub(super) detection: f64,
 }
 
-/// For each budget that at least one trace allows.
+/// For each budget that at least half of the long recorded traces can be tuned for. Where no knob of the detector meets
+/// it on one of those there is no entry: leaving out just the hardest trace would flatter.
 pub(super) fn judged(study: &Study, outcome: &Outcome) -> Vec<Judged> {
     HALF_BUDGETS.iter().filter_map(|budget| judged_at(study, outcome, *budget)).collect()
 }
 
 fn judged_at(study: &Study, outcome: &Outcome, budget: f64) -> Option<Judged> {
+    let long: Vec<usize> = study.long(Nature::Recorded).collect();
+    let tunable = long.iter().filter(|trace| study.can_tune_on_half(**trace, budget)).count();
     let points: Vec<&Point> = outcome
         .points
         .iter()
         .filter(|p| p.origin == Origin::TunedOnFirst(budget) && p.segment == Segment::Second)
         .filter(|p| study.replays[p.trace].nature == Nature::Recorded)
         .collect();
+    if points.len() < tunable || 2 * tunable < long.len() {
+        return None;
+    }
     let worst = points.iter().max_by(|a, b| a.qos.per_gap.total_cmp(&b.qos.per_gap))?;
     let mean = |metric: fn(&Qos) -> f64| geometric_mean(points.iter().map(|p| metric(&p.qos)));
     Some(Judged {

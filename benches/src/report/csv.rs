@@ -81,7 +81,13 @@ pub(super) fn one_threshold(study: &Study) -> String {
             for s in aggregate::shared(study, outcome, nature) {
                 let (nature, worst) = (nature.word(), cell(&study.replays[s.worst_trace].name));
                 let _ = write!(text, "{name},{nature},sweep,,{},{unit},", number(s.knob));
-                let _ = writeln!(text, "{},{worst},{},{}", number(s.worst_rate), number(s.timeout), number(s.detection));
+                let _ = writeln!(
+                    text,
+                    "{},{worst},{},{}",
+                    number(s.worst_rate),
+                    number(s.timeout),
+                    number(s.detection)
+                );
             }
         }
         for one in &outcome.one_for_all {
@@ -103,8 +109,13 @@ pub(super) fn halves(study: &Study) -> String {
         for j in aggregate::judged(study, outcome) {
             let worst = cell(&study.replays[j.worst_trace].name);
             let _ = write!(text, "{},{},{},{},", outcome.spec.name, j.budget, j.traces, number(j.mean_rate));
-            let _ =
-                writeln!(text, "{},{worst},{},{}", number(j.worst_rate), number(j.timeout), number(j.detection));
+            let _ = writeln!(
+                text,
+                "{},{worst},{},{}",
+                number(j.worst_rate),
+                number(j.timeout),
+                number(j.detection)
+            );
         }
     }
     text
@@ -122,7 +133,13 @@ pub(super) fn calibration(study: &Study) -> String {
             let _ = write!(text, "{},{trace},{nature},{},", outcome.spec.name, level.phi);
             let _ = write!(text, "{},{},{},", level.gaps, level.exceeded, number(level.frequency));
             let interval = level.interval;
-            let _ = writeln!(text, "{},{},{}", number(interval.low), number(interval.high), number(level.ratio()));
+            let _ = writeln!(
+                text,
+                "{},{},{}",
+                number(interval.low),
+                number(interval.high),
+                number(level.ratio())
+            );
         }
     }
     text
@@ -162,7 +179,8 @@ fn number(value: f64) -> String {
     }
     let magnitude = value.abs();
     if magnitude == 0.0 || value.is_infinite() || (1e-3..1e7).contains(&magnitude) {
-        let digits = if magnitude == 0.0 { 0 } else { (6 - magnitude.log10().floor() as i32).clamp(0, 12) as usize };
+        let digits =
+            if magnitude == 0.0 { 0 } else { (6 - magnitude.log10().floor() as i32).clamp(0, 12) as usize };
         return format!("{value:.digits$}");
     }
     format!("{value:.6e}")
@@ -178,8 +196,13 @@ mod tests {
 
     #[test]
     fn numbers_keep_seven_digits_and_no_value_is_empty() {
-        let cases =
-            [(0.0, "0"), (1.0, "1.000000"), (1234.5678, "1234.568"), (1.5e-5, "1.500000e-5"), (2e9, "2.000000e9")];
+        let cases = [
+            (0.0, "0"),
+            (1.0, "1.000000"),
+            (1234.5678, "1234.568"),
+            (1.5e-5, "1.500000e-5"),
+            (2e9, "2.000000e9"),
+        ];
         for (value, text) in cases {
             assert_eq!(number(value), text);
         }

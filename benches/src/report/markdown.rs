@@ -52,7 +52,7 @@ fn headline(study: &Study, nature: Nature, text: &mut String) {
         let _ = write!(text, "| {} |", outcome.spec.label);
         for budget in &budgets {
             let cell = one_for_all(outcome, nature, *budget).map(|one| one_cell(study, outcome, one));
-            let _ = write!(text, " {} |", cell.as_deref().unwrap_or("—"));
+            let _ = write!(text, " {} |", cell.as_deref().unwrap_or("too short"));
         }
         text.push('\n');
     }
@@ -70,7 +70,11 @@ fn headline(study: &Study, nature: Nature, text: &mut String) {
         })
         .collect();
     if !short.is_empty() {
-        let _ = writeln!(text, "\nLinks too short for a budget to allow them one mistake have no say in its knob ({}).", short.join("; "));
+        let _ = writeln!(
+            text,
+            "\nLinks too short for a budget to allow them one mistake have no say in its knob ({}).",
+            short.join("; ")
+        );
     }
 }
 
@@ -107,7 +111,8 @@ fn calibration(study: &Study, text: &mut String) {
             .enumerate()
             .filter(|(trace, _)| study.replays[*trace].nature == Nature::Recorded)
             .flat_map(|(trace, levels)| levels.iter().map(move |level| (trace, level)));
-        let link = worst(recorded).map(|(trace, level)| format!("{}, {}", ratio(level), study.replays[trace].name));
+        let link =
+            worst(recorded).map(|(trace, level)| format!("{}, {}", ratio(level), study.replays[trace].name));
         let _ = writeln!(
             text,
             "| {} | {} | {} |",
@@ -132,7 +137,8 @@ fn halves(study: &Study, text: &mut String) {
     text.push_str(
         "\n## Tuned on the first half, judged on the second\n\n\
          Each recorded link gets the knob that kept its first half within the budget. Mistakes per gap on the second \
-         half (mean over links; worst link in brackets) / mean detection time in intervals.\n\n",
+         half (mean over links; worst link in brackets) / mean detection time in intervals. —: most links are too short to \
+         be tuned for it, or no setting of the detector meets it on one of them.\n\n",
     );
     let budgets = [1e-2, 1e-3, 1e-4];
     text.push_str("| detector |");
@@ -145,13 +151,9 @@ fn halves(study: &Study, text: &mut String) {
         let _ = write!(text, "| {} |", outcome.spec.label);
         for budget in budgets {
             let _ = match judged.iter().find(|judged| judged.budget == budget) {
-                Some(j) => write!(
-                    text,
-                    " {} ({}) / {} |",
-                    rate(j.mean_rate),
-                    rate(j.worst_rate),
-                    short(j.detection)
-                ),
+                Some(j) => {
+                    write!(text, " {} ({}) / {} |", rate(j.mean_rate), rate(j.worst_rate), short(j.detection))
+                }
                 None => write!(text, " — |"),
             };
         }
@@ -187,7 +189,9 @@ fn caveats(study: &Study, text: &mut String) {
 }
 
 fn traces(study: &Study, text: &mut String) {
-    text.push_str("\n## Links\n\n| link | | heartbeats | lost | interval |\n| --- | --- | --- | --- | --- |\n");
+    text.push_str(
+        "\n## Links\n\n| link | | heartbeats | lost | interval |\n| --- | --- | --- | --- | --- |\n",
+    );
     for replay in &study.replays {
         let lost = 100.0 * replay.lost as f64 / replay.rows as f64;
         let interval = seconds(replay.link.interval_ns * 1e-9);
@@ -199,7 +203,8 @@ fn traces(study: &Study, text: &mut String) {
 fn detectors(study: &Study, text: &mut String) {
     text.push_str("\n## Detectors\n\n| detector | name for `--detectors` | from |\n| --- | --- | --- |\n");
     for outcome in &study.outcomes {
-        let _ = writeln!(text, "| {} | `{}` | {} |", outcome.spec.label, outcome.spec.name, outcome.spec.source);
+        let _ =
+            writeln!(text, "| {} | `{}` | {} |", outcome.spec.label, outcome.spec.name, outcome.spec.source);
     }
 }
 
@@ -209,7 +214,11 @@ pub(super) fn short(value: f64) -> String {
         return format!("{value}");
     }
     let digits = 2 - value.abs().log10().floor() as i32;
-    if (-3..=5).contains(&digits) { format!("{value:.*}", digits.max(0) as usize) } else { format!("{value:.2e}") }
+    if (-3..=5).contains(&digits) {
+        format!("{value:.*}", digits.max(0) as usize)
+    } else {
+        format!("{value:.2e}")
+    }
 }
 
 /// A rate such as 1e-3 or 4.2e-4.
@@ -238,7 +247,8 @@ mod tests {
 
     #[test]
     fn numbers_are_written_for_people() {
-        for (value, text) in [(0.0, "0"), (3.14159, "3.14"), (68.81, "68.8"), (1538.4, "1538"), (2e7, "2.00e7")] {
+        for (value, text) in [(0.0, "0"), (3.217, "3.22"), (68.81, "68.8"), (1538.4, "1538"), (2e7, "2.00e7")]
+        {
             assert_eq!(short(value), text);
         }
         assert_eq!((rate(1e-3), rate(4.25e-4), rate(0.0)), ("1e-3".into(), "4.2e-4".into(), "0".into()));

@@ -51,7 +51,9 @@ pub enum Fault {
         found: String,
     },
     /// More or fewer than three columns.
-    #[error("{found} columns; each row must have three, seq,send_ns,recv_ns, the last left empty for a lost heartbeat")]
+    #[error(
+        "{found} columns; each row must have three, seq,send_ns,recv_ns, the last left empty for a lost heartbeat"
+    )]
     Columns {
         /// How many there were.
         found: usize,
@@ -75,7 +77,9 @@ pub enum Fault {
         found: String,
     },
     /// A time too large to be computed with exactly.
-    #[error("{column} is {found}, beyond 2^53 ns (104 days); shift the trace so that the first send is at 0, or cut it")]
+    #[error(
+        "{column} is {found}, beyond 2^53 ns (104 days); shift the trace so that the first send is at 0, or cut it"
+    )]
     TooLate {
         /// Which column.
         column: &'static str,
@@ -91,7 +95,9 @@ pub enum Fault {
         found: u64,
     },
     /// Send times that do not increase.
-    #[error("send_ns {found} follows {before}; rows must be in send order, each sent later than the one before")]
+    #[error(
+        "send_ns {found} follows {before}; rows must be in send order, each sent later than the one before"
+    )]
     SendUnsorted {
         /// The time above.
         before: u64,

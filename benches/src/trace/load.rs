@@ -34,8 +34,9 @@ pub fn file(path: &Path) -> Result<Trace, TraceError> {
     }
     // A byte that is not UTF-8 becomes a character that no cell may hold, and is reported with its line.
     let text = String::from_utf8_lossy(&bytes);
-    let rows = parse(&text).map_err(|(line, fault)| TraceError::Malformed { path: path.into(), line, fault })?;
-    Ok(Trace { name: name_of(path), nature: Nature::Recorded, rows })
+    let rows =
+        parse(&text).map_err(|(line, fault)| TraceError::Malformed { path: path.into(), line, fault })?;
+    Ok(Trace { name: name_of(path), nature: Nature::Recorded, rows, nominal_ns: None })
 }
 
 /// Reads every `*.csv` and `*.csv.gz` of a directory, by name, except the `*.sessions.csv` that tell of splices.
@@ -123,7 +124,10 @@ mod tests {
         let path = dir.join("bad.csv");
         std::fs::write(&path, b"seq,send_ns,recv_ns\n0,0,\xff\n").unwrap();
         let message = file(&path).unwrap_err().to_string();
-        assert!(message.contains("bad.csv: line 2: recv_ns is `\u{fffd}`; write a whole number"), "{message}");
+        assert!(
+            message.contains("bad.csv: line 2: recv_ns is `\u{fffd}`; write a whole number"),
+            "{message}"
+        );
         std::fs::remove_dir_all(dir).unwrap();
     }
 }

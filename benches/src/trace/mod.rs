@@ -50,13 +50,18 @@ pub struct Trace {
     pub nature: Nature,
     /// The heartbeats, in send order.
     pub rows: Vec<Row>,
+    /// The interval the sender was told to keep, if that is known.
+    pub nominal_ns: Option<u64>,
 }
 
 impl Trace {
-    /// The nominal heartbeat interval in nanoseconds: the median of the times between sends.
+    /// The nominal heartbeat interval in nanoseconds; if it is not known, the median of the times between sends.
     ///
     /// At least one, so that it can divide.
     pub fn interval_ns(&self) -> u64 {
+        if let Some(nominal) = self.nominal_ns {
+            return nominal.max(1);
+        }
         let mut gaps: Vec<u64> = self.rows.windows(2).map(|pair| pair[1].sent_ns - pair[0].sent_ns).collect();
         if gaps.is_empty() {
             return 1;
@@ -87,14 +92,20 @@ mod tests {
     #[test]
     fn interval_is_the_median_and_not_the_mean() {
         let rows = vec![row(0, 0, Some(1)), row(1, 10, None), row(2, 20, Some(21)), row(3, 500, Some(501))];
-        let trace = Trace { name: "t".into(), nature: Nature::Recorded, rows };
+        let trace = Trace { name: "t".into(), nature: Nature::Recorded, rows, nominal_ns: None };
         assert_eq!(trace.interval_ns(), 10);
         assert_eq!(trace.lost(), 1);
+        assert_eq!(Trace { nominal_ns: Some(12), ..trace }.interval_ns(), 12);
     }
 
     #[test]
     fn interval_of_a_lone_heartbeat_can_still_divide() {
-        let trace = Trace { name: "t".into(), nature: Nature::Recorded, rows: vec![row(0, 5, None)] };
+        let trace = Trace {
+            name: "t".into(),
+            nature: Nature::Recorded,
+            rows: vec![row(0, 5, None)],
+            nominal_ns: None,
+        };
         assert_eq!(trace.interval_ns(), 1);
     }
 }

@@ -36,7 +36,8 @@ pub fn parse(text: &str) -> Result<Vec<Row>, (u64, Fault)> {
 
 fn row(line: &str, before: Option<&Row>) -> Result<Row, Fault> {
     let mut cells = line.split(',');
-    let (Some(seq), Some(sent), Some(received), None) = (cells.next(), cells.next(), cells.next(), cells.next())
+    let (Some(seq), Some(sent), Some(received), None) =
+        (cells.next(), cells.next(), cells.next(), cells.next())
     else {
         return Err(Fault::Columns { found: line.split(',').count() });
     };
@@ -112,15 +113,30 @@ mod tests {
     #[test]
     fn every_fault_names_its_line_and_what_to_do() {
         let cases = [
-            ("1,10", "2 columns; each row must have three, seq,send_ns,recv_ns, the last left empty for a lost heartbeat"),
-            ("1,10,15,7", "4 columns; each row must have three, seq,send_ns,recv_ns, the last left empty for a lost heartbeat"),
-            ("", "1 columns; each row must have three, seq,send_ns,recv_ns, the last left empty for a lost heartbeat"),
+            (
+                "1,10",
+                "2 columns; each row must have three, seq,send_ns,recv_ns, the last left empty for a lost heartbeat",
+            ),
+            (
+                "1,10,15,7",
+                "4 columns; each row must have three, seq,send_ns,recv_ns, the last left empty for a lost heartbeat",
+            ),
+            (
+                "",
+                "1 columns; each row must have three, seq,send_ns,recv_ns, the last left empty for a lost heartbeat",
+            ),
             ("1,10,1.5", "recv_ns is `1.5`; write a whole number of nanoseconds"),
             ("x,10,15", "seq is `x`; write a whole number of heartbeats"),
             ("1,-10,15", "send_ns is negative (-10); shift the whole trace so that the first send is at 0"),
-            ("1,10,9007199254740993", "recv_ns is 9007199254740993, beyond 2^53 ns (104 days); shift the trace so that the first send is at 0, or cut it"),
+            (
+                "1,10,9007199254740993",
+                "recv_ns is 9007199254740993, beyond 2^53 ns (104 days); shift the trace so that the first send is at 0, or cut it",
+            ),
             ("0,10,15", "seq 0 follows 0; sort the rows by seq and drop duplicates"),
-            ("1,0,15", "send_ns 0 follows 0; rows must be in send order, each sent later than the one before"),
+            (
+                "1,0,15",
+                "send_ns 0 follows 0; rows must be in send order, each sent later than the one before",
+            ),
             ("1,10,9", "recv_ns 9 is before send_ns 10; correct the offset between the two clocks"),
         ];
         for (row, message) in cases {
@@ -133,7 +149,10 @@ mod tests {
     fn a_wrong_header_is_shown() {
         let (line, fault) = parse("time,rtt\n1,2\n").unwrap_err();
         assert_eq!(line, 1);
-        assert_eq!(fault.to_string(), "the header is `time,rtt`; the first line must be `seq,send_ns,recv_ns`");
+        assert_eq!(
+            fault.to_string(),
+            "the header is `time,rtt`; the first line must be `seq,send_ns,recv_ns`"
+        );
         assert_eq!(parse("").unwrap_err(), (1, Fault::Header { found: String::new() }));
     }
 

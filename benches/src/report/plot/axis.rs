@@ -68,7 +68,10 @@ mod tests {
     fn ticks_are_the_powers_of_ten_within() {
         let axis = Decades::powers(0.5..2e3);
         let ticks = axis.key_points(BoldPoints(5));
-        assert_eq!(ticks.iter().map(|t| axis.format_ext(t)).collect::<Vec<_>>(), ["10⁰", "10¹", "10²", "10³"]);
+        assert_eq!(
+            ticks.iter().map(|t| axis.format_ext(t)).collect::<Vec<_>>(),
+            ["10⁰", "10¹", "10²", "10³"]
+        );
         assert_eq!(Decades::plain(0.1..1.0).format_ext(&0.1), "0.1");
         assert_eq!(power(-12), "10⁻¹²");
     }

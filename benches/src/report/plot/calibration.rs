@@ -28,7 +28,8 @@ pub(crate) fn draw(study: &Study) -> Drawn<String> {
         let area = SVGBackend::with_string(&mut svg, size).into_drawing_area();
         let reading = "Bold: recorded links pooled, with 95 % intervals. Thin: each recorded link. On the dashed diagonal \
                        φ keeps its promise; below it the detector is overconfident.";
-        let body = frame::sheet(&area, "4. Calibration: φ at arrival against its observed frequency", reading)?;
+        let body =
+            frame::sheet(&area, "4. Calibration: φ at arrival against its observed frequency", reading)?;
         for ((index, calibration), panel) in claiming.iter().zip(body.split_evenly((rows, columns))) {
             detector(&panel, study, *index, calibration)?;
         }
@@ -60,7 +61,8 @@ fn detector(area: &Area<'_>, study: &Study, index: usize, calibration: &Calibrat
         .draw()?;
     let diagonal = vec![(0.0, 0.0), (PHI_MAX, PHI_MAX)];
     chart.draw_series(DashedLineSeries::new(diagonal, 6, 4, BLACK.mix(0.5).stroke_width(1)))?;
-    let recorded = calibration.traces.iter().zip(&study.replays).filter(|(_, r)| r.nature == Nature::Recorded);
+    let recorded =
+        calibration.traces.iter().zip(&study.replays).filter(|(_, r)| r.nature == Nature::Recorded);
     for (levels, _) in recorded {
         chart.draw_series(std::iter::once(PathElement::new(observed(levels), style.thin())))?;
     }

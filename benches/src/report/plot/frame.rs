@@ -8,11 +8,11 @@ use crate::study::Study;
 
 pub(super) const FONT: &str = "sans-serif";
 const TITLE_HEIGHT: i32 = 58;
-const LEGEND_ROW: i32 = 21;
+const LEGEND_ROW: usize = 21;
 const MARKERS_PER_LINE: usize = 5;
 
 /// A sheet with a title and a line that says how to read it.
-pub(super) fn sheet<'a, 'b>(area: &'b Area<'a>, title: &str, reading: &str) -> Drawn<Area<'a>> {
+pub(super) fn sheet<'a>(area: &Area<'a>, title: &str, reading: &str) -> Drawn<Area<'a>> {
     area.fill(&WHITE)?;
     area.draw(&Text::new(title.to_owned(), (18, 12), (FONT, 21).into_font().style(FontStyle::Bold)))?;
     area.draw(&Text::new(reading.to_owned(), (18, 37), (FONT, 13).into_font().color(&BLACK.mix(0.7))))?;
@@ -20,12 +20,17 @@ pub(super) fn sheet<'a, 'b>(area: &'b Area<'a>, title: &str, reading: &str) -> D
 }
 
 /// One entry per detector of the study for which `wanted` holds, downwards from the top left of `area`.
-pub(super) fn legend(area: &Area<'_>, study: &Study, columns: usize, wanted: impl Fn(usize) -> bool) -> Drawn {
-    let width = area.dim_in_pixel().0 as i32 / columns.max(1) as i32;
+pub(super) fn legend(
+    area: &Area<'_>,
+    study: &Study,
+    columns: usize,
+    wanted: impl Fn(usize) -> bool,
+) -> Drawn {
+    let width = area.dim_in_pixel().0 as usize / columns.max(1);
     let entries = study.outcomes.iter().enumerate().filter(|(index, _)| wanted(*index));
     for (place, (index, outcome)) in entries.enumerate() {
-        let x = (place % columns) as i32 * width + 8;
-        let y = (place / columns) as i32 * LEGEND_ROW + 12;
+        let x = pixels(place % columns * width) + 8;
+        let y = pixels(place / columns * LEGEND_ROW) + 12;
         let style = Style::of(index, &outcome.spec);
         area.draw(&PathElement::new(vec![(x, y), (x + 30, y)], style.line()))?;
         area.draw(&style.marker((x + 15, y)))?;
@@ -36,7 +41,12 @@ pub(super) fn legend(area: &Area<'_>, study: &Study, columns: usize, wanted: imp
 
 /// The height a legend needs.
 pub(super) fn legend_height(entries: usize, columns: usize) -> u32 {
-    entries.div_ceil(columns) as u32 * LEGEND_ROW as u32 + 14
+    (entries.div_ceil(columns) * LEGEND_ROW) as u32 + 14
+}
+
+/// A picture is far narrower than what saturates here.
+fn pixels(length: usize) -> i32 {
+    i32::try_from(length).unwrap_or(i32::MAX)
 }
 
 /// Evenly chosen points of a line for its markers, both ends among them.

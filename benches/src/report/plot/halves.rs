@@ -20,8 +20,8 @@ pub(crate) fn draw(study: &Study) -> Drawn<String> {
     {
         let size = (2 * PANEL.0 + LEGEND_WIDTH, PANEL.1 + 58);
         let area = SVGBackend::with_string(&mut svg, size).into_drawing_area();
-        let reading = "Each point is one budget: every recorded link tuned to it on its first half. Links too short to \
-                       tune for a budget are left out of its point.";
+        let reading = "Each point is one budget: every recorded link tuned to it on its first half, if that is long enough. \
+                       No point where a link cannot be tuned to the budget.";
         let body = frame::sheet(&area, "3. Tuned on the first half, judged on the second", reading)?;
         let (panels, legend) = body.split_horizontally(2 * PANEL.0);
         frame::legend(&legend, study, 1, |_| true)?;

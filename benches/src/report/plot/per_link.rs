@@ -9,7 +9,7 @@ use super::{Area, Drawn};
 use crate::study::{Origin, Study};
 
 const COLUMNS: usize = 4;
-const PANEL: (u32, u32) = (330, 250);
+const PANEL: (u32, u32) = (340, 265);
 const LEGEND_COLUMNS: usize = 4;
 /// Axes are the same in every panel, so that panels compare.
 const DETECTION: std::ops::Range<f64> = 0.3..3_000.0;
@@ -39,9 +39,10 @@ pub(crate) fn draw(study: &Study) -> Drawn<String> {
 
 fn link(area: &Area<'_>, study: &Study, trace: usize) -> Drawn {
     let replay = &study.replays[trace];
-    let title = format!("{} ({}, {:.0} ms)", replay.name, replay.nature.word(), replay.link.interval_ns * 1e-6);
+    let title =
+        format!("{} ({}, {:.0} ms)", replay.name, replay.nature.word(), replay.link.interval_ns * 1e-6);
     let mut chart = ChartBuilder::on(area)
-        .margin(8)
+        .margin(10)
         .margin_right(14)
         .caption(title, (FONT, 13))
         .x_label_area_size(34)
