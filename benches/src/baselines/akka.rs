@@ -3,8 +3,9 @@
 //! `PhiAccrualFailureDetector.scala` with the defaults of `akka.cluster.failure-detector`, whose heartbeat interval of
 //! 1 s is scaled to the link's: window 1,000, minimum standard deviation 100 ms, acceptable heartbeat pause 3 s, first
 //! estimate 1 s ± 250 ms. An interval that ends a suspicion is not recorded. The logistic form's exponential underflows
-//! beyond some 21.6 deviations, where φ becomes infinite: no threshold waits longer. Akka counts whole milliseconds;
-//! here time is continuous, so that fast links can be compared.
+//! beyond some 21.6 deviations, where φ becomes infinite: no threshold waits longer, and some links cannot be served. So
+//! that it is not beaten by an accident of arithmetic alone, a third entry computes the same φ in logarithms, where
+//! nothing underflows. Akka counts whole milliseconds; here time is continuous, so that fast links can be compared.
 
 use super::window::Window;
 use crate::detector::{Claim, Detector, Heartbeat, Knob, Link, Spec};
@@ -17,15 +18,25 @@ const PAUSE: f64 = 3.0;
 /// Of the logistic approximation's exponent.
 const LINEAR: f64 = 1.5976;
 const CUBIC: f64 = 0.070566;
-/// The exponent at which `exp` is zero in double precision.
-const UNDERFLOW: f64 = 745.133_219_101_941_2;
+/// The exponent at which `exp` is zero in double precision, and φ infinite in Akka and its ports.
+pub(super) const UNDERFLOW: f64 = 745.133_219_101_941_2;
 
 /// The registry's line with the default acceptable pause; the knob is φ.
 pub const SPEC: Spec = Spec {
     name: "akka",
     label: "φ as Akka",
     source: "Akka, PhiAccrualFailureDetector.scala; defaults scaled to the interval, pause 3 intervals",
-    build: |link, threshold| Box::new(Akka::new(link, threshold, PAUSE)),
+    build: |link, threshold| Box::new(Akka::new(link, threshold, PAUSE, UNDERFLOW)),
+    ..WITHOUT_PAUSE
+};
+
+/// The registry's line with the default acceptable pause and without underflow; the knob is φ.
+pub const IN_LOGARITHMS: Spec = Spec {
+    name: "akka-log",
+    label: "φ as Akka, no underflow",
+    source: "the same as Akka's defaults, with φ computed in logarithms",
+    knob: Knob { max: 1e6, level: |phi| deviations_at(phi, f64::INFINITY), ..WITHOUT_PAUSE.knob },
+    build: |link, threshold| Box::new(Akka::new(link, threshold, PAUSE, f64::INFINITY)),
     ..WITHOUT_PAUSE
 };
 
@@ -34,11 +45,11 @@ pub const WITHOUT_PAUSE: Spec = Spec {
     name: "akka-0",
     label: "φ as Akka, no pause",
     source: "Akka, PhiAccrualFailureDetector.scala; defaults scaled to the interval, pause 0",
-    knob: Knob { unit: "φ", min: 0.3, max: 320.0, default: 8.0, level: deviations_at },
+    knob: Knob { unit: "φ", min: 0.3, max: 320.0, default: 8.0, level: |phi| deviations_at(phi, UNDERFLOW) },
     claim: Claim::Phi { phi_max: f64::INFINITY },
     feedback: true,
     ours: false,
-    build: |link, threshold| Box::new(Akka::new(link, threshold, 0.0)),
+    build: |link, threshold| Box::new(Akka::new(link, threshold, 0.0, UNDERFLOW)),
 };
 
 #[derive(Debug)]
@@ -53,10 +64,12 @@ struct Akka {
     deviation_ns: f64,
     /// In deviations; decides what is recorded.
     threshold: f64,
+    /// Beyond it φ is infinite.
+    exponent_max: f64,
 }
 
 impl Akka {
-    fn new(link: &Link, threshold: f64, pause: f64) -> Self {
+    fn new(link: &Link, threshold: f64, pause: f64, exponent_max: f64) -> Self {
         let mut window = Window::new(WINDOW);
         for share in [0.75, 1.25] {
             window.push((share * link.interval_ns) as i64);
@@ -68,7 +81,8 @@ impl Akka {
             deviation_min_ns: DEVIATION_MIN * link.interval_ns,
             mean_ns: 0.0,
             deviation_ns: 0.0,
-            threshold: deviations_at(threshold),
+            threshold: deviations_at(threshold, exponent_max),
+            exponent_max,
         };
         akka.summarise();
         akka
@@ -98,14 +112,17 @@ impl Detector for Akka {
 
     fn score(&self, now_ns: f64) -> f64 {
         let elapsed = now_ns - self.last_ns.unwrap_or(0) as f64;
-        phi_at((elapsed - self.mean_ns) / self.deviation_ns)
+        phi_at((elapsed - self.mean_ns) / self.deviation_ns, self.exponent_max)
     }
 }
 
-/// Akka's φ. Its two branches are the same function, each written so that it does not cancel on its own side.
-fn phi_at(deviations: f64) -> f64 {
-    let e = (-exponent(deviations)).exp();
-    if deviations > 0.0 { -(e / (1.0 + e)).log10() } else { -(1.0 - 1.0 / (1.0 + e)).log10() }
+/// Akka's φ, −log10(e / (1 + e)) with e = exp(−exponent); written so that nothing is lost before `exponent_max`.
+fn phi_at(deviations: f64, exponent_max: f64) -> f64 {
+    let x = exponent(deviations);
+    if x > exponent_max {
+        return f64::INFINITY;
+    }
+    (x.max(0.0) + (-x.abs()).exp().ln_1p()) / std::f64::consts::LN_10
 }
 
 fn exponent(y: f64) -> f64 {
@@ -113,10 +130,10 @@ fn exponent(y: f64) -> f64 {
 }
 
 /// The inverse of [`phi_at`]; where φ jumps to infinity, the place of the jump.
-pub(super) fn deviations_at(phi: f64) -> f64 {
+pub(super) fn deviations_at(phi: f64, exponent_max: f64) -> f64 {
     let odds = phi * std::f64::consts::LN_10;
     // ln(10^φ − 1), without overflow.
-    let wanted = (odds + (-(-odds).exp()).ln_1p()).min(UNDERFLOW);
+    let wanted = (odds + (-(-odds).exp()).ln_1p()).min(exponent_max);
     // The one real root of the cubic, in Viète's hyperbolic form.
     let (p, q) = (LINEAR / CUBIC, wanted / CUBIC);
     2.0 * (p / 3.0).sqrt() * ((1.5 * q / p * (3.0 / p).sqrt()).asinh() / 3.0).sinh()
@@ -129,14 +146,25 @@ mod tests {
 
     #[test]
     fn the_logistic_form_is_near_the_normal_tail_and_ends_at_21_6_deviations() {
-        assert!((phi_at(0.0) - 2f64.log10()).abs() < 1e-12);
+        let literal = |y: f64| {
+            let e = (-y * (1.5976 + 0.070566 * y * y)).exp();
+            if y > 0.0 { -(e / (1.0 + e)).log10() } else { -(1.0 - 1.0 / (1.0 + e)).log10() }
+        };
+        for y in [-3.0, -0.1, 0.0, 0.1, 2.0, 8.0, 21.0] {
+            assert!((phi_at(y, UNDERFLOW) / literal(y) - 1.0).abs() < 1e-9, "{y}");
+        }
         // P(Z > 2) = 0.02275
-        assert!((10f64.powf(-phi_at(2.0)) - 0.02275).abs() < 2e-4);
-        assert!(phi_at(21.0).is_finite());
-        assert_eq!(phi_at(21.7), f64::INFINITY);
-        assert!((deviations_at(1e9) - 21.6).abs() < 0.1);
-        for phi in [0.31, 1.0, 8.0, 300.0] {
-            assert!((phi_at(deviations_at(phi)) / phi - 1.0).abs() < 1e-9, "{phi}");
+        assert!((10f64.powf(-phi_at(2.0, UNDERFLOW)) - 0.02275).abs() < 2e-4);
+        assert_eq!((literal(21.7), phi_at(21.7, UNDERFLOW)), (f64::INFINITY, f64::INFINITY));
+        assert!((deviations_at(1e9, UNDERFLOW) - 21.6).abs() < 0.1);
+        assert!(phi_at(21.7, f64::INFINITY) > 323.0);
+    }
+
+    #[test]
+    fn the_inverse_finds_its_way_back() {
+        for phi in [0.31, 1.0, 8.0, 300.0, 1e6] {
+            let back = phi_at(deviations_at(phi, f64::INFINITY), f64::INFINITY);
+            assert!((back / phi - 1.0).abs() < 1e-9, "{phi}: {back}");
         }
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use published_phi_detector::{NormalDist, PingWindow};
 
-use super::akka::deviations_at;
+use super::akka::{UNDERFLOW, deviations_at};
 use super::search::first_ms;
 use crate::detector::{Claim, Detector, Heartbeat, Knob, Link, Spec};
 
@@ -55,7 +55,7 @@ impl Detector for Published {
 
     fn deadline(&self, phi: f64) -> f64 {
         // The crate's approximation is Akka's.
-        let deviations = deviations_at(phi);
+        let deviations = deviations_at(phi, UNDERFLOW);
         let mean_ms = self.current.mu().as_millis() as f64;
         let deviation_ms = (self.current.sigma().as_millis() as f64).max(1.0);
         let rough_ms = mean_ms + deviations * deviation_ms;

@@ -40,7 +40,7 @@ pub(super) fn section(study: &Study, text: &mut String) {
             let needed = (1.0 / budget).ceil();
             let _ = writeln!(
                 text,
-                "| {} | | too short: {needed} judged gaps are needed, it has {gaps} |||||||",
+                "| {} | | too short: {needed} judged gaps are needed, it has {gaps} ||||||",
                 replay.name
             );
             continue;

@@ -165,7 +165,9 @@ fn caveats(study: &Study, text: &mut String) {
     text.push_str("\n## Caveats\n\n");
     let _ = writeln!(
         text,
-        "- The first {WARM_UP} heartbeats of each trace teach the detectors and are not judged.\n\
+        "- Recorded means read from a file. Some such files hold recorded pauses, or a recorded link, under a modelled \
+         sender: the README beside the traces says which.\n\
+         - The first {WARM_UP} heartbeats of each trace teach the detectors and are not judged.\n\
          - Synthetic links are drawn from a random generator. They show one property each and prove nothing about \
          networks; they are never mixed with recorded ones in a number.\n\
          - On one stationary link a fixed timeout tuned with the recording at hand ties with everything; picture 1 \

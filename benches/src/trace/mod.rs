@@ -1,6 +1,6 @@
 //! A heartbeat trace: what was sent when, and when it arrived, if it did.
 //!
-//! [`load`] reads and checks files; nothing else in the crate touches the disk for input. Past this module a trace is
+//! [`file()`] and [`directory`] read and check; nothing else in the crate touches the disk for input. Past this module a trace is
 //! known to be well formed: sequence numbers and send times increase, nothing arrives before it was sent.
 
 mod error;

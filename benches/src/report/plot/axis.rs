@@ -23,6 +23,16 @@ impl Decades {
     }
 }
 
+/// What the values span, with some air, within `limits`; all of `limits` if there are none.
+pub(super) fn spanning(values: impl Iterator<Item = f64>, limits: Range<f64>) -> Range<f64> {
+    const AIR: f64 = 1.25;
+    let (low, high) = values.fold((f64::INFINITY, 0.0), |(low, high), v| (v.min(low), v.max(high)));
+    if low > high {
+        return limits;
+    }
+    (low / AIR).max(limits.start)..(high * AIR).min(limits.end)
+}
+
 impl Ranged for Decades {
     type FormatOption = NoDefaultFormatting;
     type ValueType = f64;
@@ -74,6 +84,13 @@ mod tests {
         );
         assert_eq!(Decades::plain(0.1..1.0).format_ext(&0.1), "0.1");
         assert_eq!(power(-12), "10⁻¹²");
+    }
+
+    #[test]
+    fn ranges_span_the_values_within_limits() {
+        let spanned = spanning([2.0, 50.0].into_iter(), 0.1..60.0);
+        assert_eq!(spanned, 1.6..60.0);
+        assert_eq!(spanning(std::iter::empty(), 0.1..60.0), 0.1..60.0);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use plotters::prelude::*;
 
 use super::style::Style;
 use super::{Area, Drawn};
-use crate::study::Study;
+use crate::study::{Outcome, Study};
 
 pub(super) const FONT: &str = "sans-serif";
 const TITLE_HEIGHT: i32 = 58;
@@ -37,6 +37,13 @@ pub(super) fn legend(
         area.draw(&Text::new(outcome.spec.label, (x + 38, y - 7), (FONT, 13)))?;
     }
     Ok(())
+}
+
+/// The detectors in the order of drawing: ours come last, on top.
+pub(super) fn back_to_front(study: &Study) -> Vec<(usize, &Outcome)> {
+    let mut outcomes: Vec<(usize, &Outcome)> = study.outcomes.iter().enumerate().collect();
+    outcomes.sort_by_key(|(_, outcome)| outcome.spec.ours);
+    outcomes
 }
 
 /// The height a legend needs.

@@ -2,18 +2,19 @@
 
 use plotters::prelude::*;
 
-use super::axis::Decades;
+use super::axis::{Decades, spanning};
 use super::frame::{self, FONT};
 use super::style::Style;
 use super::{Area, Drawn};
 use crate::report::aggregate::{self, Judged};
-use crate::study::Study;
+use crate::study::{Outcome, Study};
 
 const PANEL: (u32, u32) = (560, 560);
 const LEGEND_WIDTH: u32 = 310;
 const ASKED: std::ops::Range<f64> = 7e-5..0.15;
-const DETECTION: std::ops::Range<f64> = 0.5..10_000.0;
-const RATE: std::ops::Range<f64> = 1e-5..1.0;
+const DETECTION: std::ops::Range<f64> = 0.3..3_000.0;
+const DIAGONAL_STEPS: u32 = 100;
+const RATE: std::ops::Range<f64> = 3e-5..1.0;
 
 pub(crate) fn draw(study: &Study) -> Drawn<String> {
     let mut svg = String::new();
@@ -49,10 +50,14 @@ fn promise(area: &Area<'_>, study: &Study) -> Drawn {
         .x_desc("mistakes per gap asked for, and met on the first half")
         .y_desc("mistakes per gap on the second half (mean over links)")
         .draw()?;
-    let diagonal = vec![(ASKED.start, ASKED.start), (ASKED.end, ASKED.end)];
+    // Dashes are interpolated in the data's coordinates: a straight line needs points on the way.
+    let (low, high) = (ASKED.start.ln(), ASKED.end.ln());
+    let diagonal =
+        (0..=DIAGONAL_STEPS).map(|i| (low + (high - low) * f64::from(i) / f64::from(DIAGONAL_STEPS)).exp());
+    let diagonal = diagonal.map(|rate| (rate, rate));
     chart.draw_series(DashedLineSeries::new(diagonal, 6, 4, BLACK.mix(0.5).stroke_width(1)))?;
-    for (index, outcome) in study.outcomes.iter().enumerate() {
-        let line = line(study, index, |judged| (judged.budget, judged.mean_rate));
+    for (index, outcome) in frame::back_to_front(study) {
+        let line = line(study, outcome, |judged| (judged.budget, judged.mean_rate));
         let style = Style::of(index, &outcome.spec);
         chart.draw_series(std::iter::once(PathElement::new(line.clone(), style.line())))?;
         chart.draw_series(line.into_iter().map(|at| style.marker(at)))?;
@@ -61,12 +66,19 @@ fn promise(area: &Area<'_>, study: &Study) -> Drawn {
 }
 
 fn price(area: &Area<'_>, study: &Study) -> Drawn {
+    let lines: Vec<(Style, Vec<(f64, f64)>)> = frame::back_to_front(study)
+        .into_iter()
+        .map(|(index, outcome)| {
+            (Style::of(index, &outcome.spec), line(study, outcome, |j| (j.detection, j.mean_rate)))
+        })
+        .collect();
+    let times = lines.iter().flat_map(|(_, line)| line.iter().map(|(time, _)| *time));
     let mut chart = ChartBuilder::on(area)
         .margin(12)
         .caption("What does it cost?", (FONT, 15))
         .x_label_area_size(42)
         .y_label_area_size(62)
-        .build_cartesian_2d(Decades::plain(DETECTION), Decades::powers(RATE))?;
+        .build_cartesian_2d(Decades::plain(spanning(times, DETECTION)), Decades::powers(RATE))?;
     chart
         .configure_mesh()
         .light_line_style(TRANSPARENT)
@@ -76,17 +88,15 @@ fn price(area: &Area<'_>, study: &Study) -> Drawn {
         .x_desc("mean detection time on the second half (intervals, geometric mean)")
         .y_desc("mistakes per gap on the second half (mean over links)")
         .draw()?;
-    for (index, outcome) in study.outcomes.iter().enumerate() {
-        let line = line(study, index, |judged| (judged.detection, judged.mean_rate));
-        let style = Style::of(index, &outcome.spec);
+    for (style, line) in lines {
         chart.draw_series(std::iter::once(PathElement::new(line.clone(), style.line())))?;
         chart.draw_series(line.into_iter().map(|at| style.marker(at)))?;
     }
     Ok(())
 }
 
-fn line(study: &Study, detector: usize, at: fn(&Judged) -> (f64, f64)) -> Vec<(f64, f64)> {
-    aggregate::judged(study, &study.outcomes[detector])
+fn line(study: &Study, outcome: &Outcome, at: fn(&Judged) -> (f64, f64)) -> Vec<(f64, f64)> {
+    aggregate::judged(study, outcome)
         .iter()
         .map(at)
         .filter(|(x, y)| (ASKED.start..DETECTION.end).contains(x) && RATE.contains(y))

@@ -2,17 +2,17 @@
 
 use plotters::prelude::*;
 
-use super::axis::Decades;
+use super::axis::{Decades, spanning};
 use super::frame::{self, FONT, marked};
 use super::style::Style;
 use super::{Area, Drawn};
 use crate::report::aggregate;
-use crate::study::Study;
+use crate::study::{Outcome, Study};
 use crate::trace::Nature;
 
 const PANEL: (u32, u32) = (620, 600);
 const LEGEND_WIDTH: u32 = 310;
-const DETECTION: std::ops::Range<f64> = 0.5..10_000.0;
+const DETECTION: std::ops::Range<f64> = 0.3..3_000.0;
 const RATE: std::ops::Range<f64> = 1e-5..1.0;
 
 pub(crate) fn draw(study: &Study) -> Drawn<String> {
@@ -40,12 +40,17 @@ pub(crate) fn draw(study: &Study) -> Drawn<String> {
 
 fn links(area: &Area<'_>, study: &Study, nature: Nature) -> Drawn {
     let title = format!("{} {} links", study.long(nature).count(), nature.word());
+    let lines: Vec<(Style, Vec<(f64, f64)>)> = frame::back_to_front(study)
+        .into_iter()
+        .map(|(index, outcome)| (Style::of(index, &outcome.spec), line(study, outcome, nature)))
+        .collect();
+    let times = lines.iter().flat_map(|(_, line)| line.iter().map(|(time, _)| *time));
     let mut chart = ChartBuilder::on(area)
         .margin(12)
         .caption(title, (FONT, 15))
         .x_label_area_size(42)
         .y_label_area_size(62)
-        .build_cartesian_2d(Decades::plain(DETECTION), Decades::powers(RATE))?;
+        .build_cartesian_2d(Decades::plain(spanning(times, DETECTION)), Decades::powers(RATE))?;
     chart
         .configure_mesh()
         .light_line_style(TRANSPARENT)
@@ -55,15 +60,17 @@ fn links(area: &Area<'_>, study: &Study, nature: Nature) -> Drawn {
         .x_desc("mean detection time T_D (intervals, geometric mean over links)")
         .y_desc("mistakes per gap on the worst link")
         .draw()?;
-    for (index, outcome) in study.outcomes.iter().enumerate() {
-        let style = Style::of(index, &outcome.spec);
-        let line: Vec<(f64, f64)> = aggregate::shared(study, outcome, nature)
-            .iter()
-            .map(|shared| (shared.detection, shared.worst_rate))
-            .filter(|(time, rate)| DETECTION.contains(time) && RATE.contains(rate))
-            .collect();
+    for (style, line) in lines {
         chart.draw_series(std::iter::once(PathElement::new(line.clone(), style.line())))?;
         chart.draw_series(marked(&line).into_iter().map(|at| style.marker(at)))?;
     }
     Ok(())
+}
+
+fn line(study: &Study, outcome: &Outcome, nature: Nature) -> Vec<(f64, f64)> {
+    aggregate::shared(study, outcome, nature)
+        .iter()
+        .map(|shared| (shared.detection, shared.worst_rate))
+        .filter(|(time, rate)| DETECTION.contains(time) && RATE.contains(rate))
+        .collect()
 }

@@ -57,7 +57,7 @@ fn link(area: &Area<'_>, study: &Study, trace: usize) -> Drawn {
         .x_desc("mean detection time T_D (intervals)")
         .y_desc("mistakes per gap λ_M")
         .draw()?;
-    for (index, outcome) in study.outcomes.iter().enumerate() {
+    for (index, outcome) in frame::back_to_front(study) {
         let style = Style::of(index, &outcome.spec);
         let line: Vec<(f64, f64)> = outcome
             .points
