@@ -1,9 +1,9 @@
 //! A calibrated phi accrual failure detector.
 #![no_std]
-#[cfg(feature = "alloc")]
-extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
+#[cfg(feature = "alloc")]
+extern crate alloc;
 
 mod accrual;
 
