@@ -8,6 +8,7 @@
 //! Nothing here reads a clock or a random source of its own: two runs with the same traces and the same seed write
 //! the same numbers.
 
+pub mod ablation;
 pub mod baselines;
 pub mod bootstrap;
 pub mod calibration;

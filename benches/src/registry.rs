@@ -2,8 +2,12 @@
 //!
 //! To add one: write its `SPEC` in a file of its own, and a line here.
 
-use crate::baselines as b;
-use crate::detector::Spec;
+use std::time::Duration;
+
+use phi_detector::{Config, PhiDetector};
+
+use crate::detector::{Detector, Link, Spec};
+use crate::{ablation, baselines as b, ours};
 
 /// What runs without being asked for.
 pub const DETECTORS: &[Spec] = &[
@@ -21,12 +25,30 @@ pub const DETECTORS: &[Spec] = &[
     b::cantelli::SPEC,
     b::published_phi_accrual::SPEC,
     b::published_phi_detector::SPEC,
+    ours::spec("ours", "phi-detector (ours)", "this repository: docs/detector.md", |link, _| {
+        calibrated(Config::new(interval(link)))
+    }),
 ];
 
-/// This project's own detector with one part taken out each; they run with `--ablations`.
-///
-/// None yet, as there is no detector of its own yet.
-pub const ABLATIONS: &[Spec] = &[];
+/// What runs with `--ablations`: the estimator with one part changed each, and the detector that is not told the interval.
+pub const ABLATIONS: &[Spec] = &{
+    let [a, b, c, d, e, f, g, h, i] = ablation::SPECS;
+    let learning = ours::spec("ours-learning", "ours, interval learnt", "Config::learning()", |_, _| {
+        calibrated(Config::learning())
+    });
+    [a, b, c, d, e, f, g, h, i, learning]
+};
+
+fn interval(link: &Link) -> Duration {
+    Duration::from_nanos(link.interval_ns as u64).max(Duration::from_micros(1))
+}
+
+fn calibrated(config: Config) -> Box<dyn Detector> {
+    // Settings are the defaults, and the interval of a trace, hours long at most, is within the range.
+    #[allow(clippy::expect_used, reason = "the settings just above are valid")]
+    let detector = PhiDetector::new(config).expect("defaults are valid");
+    Box::new(ours::Accrual(detector))
+}
 
 #[cfg(test)]
 mod tests {
