@@ -1,1 +1,15 @@
 //! UDP membership gossip.
+
+mod config;
+mod core;
+mod error;
+mod hash;
+
+pub use config::{Config, ConfigBuilder};
+pub use error::{CommandError, ConfigError, IdError, MetadataError};
+
+pub use crate::core::clock::Now;
+pub use crate::core::event::{Event, Refusal};
+pub use crate::core::identity::{BootId, Identity, Incarnation, NodeId, StorageId, Version};
+pub use crate::core::opinion::{Opinion, Suspicion};
+pub use crate::core::record::{Metadata, Pause, Record, Status};
