@@ -119,3 +119,15 @@ pub enum CommandError {
     #[error("a later start of this node has taken its place: this process must stop")]
     Superseded,
 }
+
+/// Why metadata could not be set. Nothing was changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SetError {
+    /// It does not fit.
+    #[error(transparent)]
+    Metadata(MetadataError),
+    /// The node has stopped.
+    #[error(transparent)]
+    Command(CommandError),
+}

@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::identity::{BootId, Incarnation, NodeId};
 use super::opinion::Opinion;
 
@@ -102,7 +104,7 @@ pub enum Event {
 }
 
 /// Why a node is not taken in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Refusal {
     /// This name has lived in this or a higher incarnation: start again above `highest`.

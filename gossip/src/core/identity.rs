@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::error::IdError;
 use crate::hash;
+use crate::wire::Tag;
 
 /// A node's name: 1 to 64 bytes of UTF-8 without control characters, unique in its cluster, the same over restarts.
 ///
@@ -46,7 +47,8 @@ impl NodeId {
         &self.0
     }
 
-    pub(crate) fn key(&self) -> Key {
+    /// The hash of the name.
+    pub fn key(&self) -> Key {
         Key(hash::bytes(self.0.as_bytes()))
     }
 }
@@ -200,7 +202,7 @@ pub struct Identity {
 
 impl Identity {
     /// The fingerprint that stands for this identity in every datagram.
-    pub(crate) fn life(&self) -> Life {
+    pub fn life(&self) -> Life {
         let half = |b: &[u8; 16], at: usize| {
             let mut word = [0; 8];
             word.copy_from_slice(&b[at..at + 8]);
@@ -219,19 +221,19 @@ impl Identity {
 
 /// The hash of a node's name: how members are ordered, referred to and placed on the rings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Key(pub(crate) u64);
+pub struct Key(pub u64);
 
 /// A fingerprint of (name, storage, incarnation, boot id).
 ///
 /// A heartbeat names its sender by these eight bytes instead of some sixty. The boot id makes it random, so two lives
 /// in one cluster share it with probability 2⁻⁶⁴ a pair; who has not met it asks for the whole identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Life(pub(crate) u64);
+pub struct Life(pub u64);
 
 impl Life {
     /// The half of it that says for whom a datagram is meant.
-    pub(crate) fn tag(self) -> u32 {
-        (self.0 >> 32) as u32
+    pub fn tag(self) -> Tag {
+        Tag((self.0 >> 32) as u32)
     }
 }
 

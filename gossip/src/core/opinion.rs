@@ -35,43 +35,55 @@ pub struct Suspicion {
 
 /// A suspicion level on the wire: tenths of a decade, cut at 6,553.5.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(crate) struct Level(u16);
+pub struct Level(u16);
 
 impl Level {
-    pub(crate) fn of(phi: f64) -> Self {
+    /// Cuts a level to its range.
+    pub fn of(phi: f64) -> Self {
         // `as` saturates, and turns a NaN into zero.
         Self((phi * 10.0) as u16)
     }
 
-    pub(crate) fn phi(self) -> f64 {
+    /// The level in decades.
+    pub fn phi(self) -> f64 {
         f64::from(self.0) / 10.0
     }
 }
 
 /// What an observer publishes of a node that it does not trust.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Doubt {
-    pub(crate) target: Key,
-    pub(crate) incarnation: Incarnation,
-    pub(crate) opinion: Opinion,
-    pub(crate) level: Level,
+pub struct Doubt {
+    /// Whom it is about.
+    pub target: Key,
+    /// Which life of it.
+    pub incarnation: Incarnation,
+    /// Suspect or unsure.
+    pub opinion: Opinion,
+    /// How far it went.
+    pub level: Level,
 }
 
 /// All that one observer publishes, sorted by target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Opinions {
-    pub(crate) observer: Key,
-    pub(crate) incarnation: Incarnation,
-    pub(crate) version: Version,
-    pub(crate) doubts: Doubts,
+pub struct Opinions {
+    /// Whose they are.
+    pub observer: Key,
+    /// In which life.
+    pub incarnation: Incarnation,
+    /// Counts its changes.
+    pub version: Version,
+    /// What is not trust.
+    pub doubts: Doubts,
 }
 
 impl Opinions {
-    pub(crate) fn stamp(&self) -> (Incarnation, Version) {
+    /// Orders the opinions of one observer by age.
+    pub fn stamp(&self) -> (Incarnation, Version) {
         (self.incarnation, self.version)
     }
 
-    pub(crate) fn of(&self, target: Key) -> Option<&Doubt> {
+    /// What it says of a node that it does not trust.
+    pub fn of(&self, target: Key) -> Option<&Doubt> {
         let at = self.doubts.0.binary_search_by_key(&target, |d| d.target).ok()?;
         self.doubts.0.get(at)
     }
@@ -79,21 +91,22 @@ impl Opinions {
 
 /// At most [`Doubts::COUNT_MAX`] doubts, sorted by target, none twice.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Doubts(Vec<Doubt>);
+pub struct Doubts(Vec<Doubt>);
 
 impl Doubts {
     /// As many as a node may have neighbours.
-    pub(crate) const COUNT_MAX: usize = 48;
+    pub const COUNT_MAX: usize = 48;
 
     /// Takes doubts in any order; those beyond the limit are dropped.
-    pub(crate) fn sorted(mut doubts: Vec<Doubt>) -> Self {
+    pub fn sorted(mut doubts: Vec<Doubt>) -> Self {
         doubts.sort_unstable_by_key(|d| d.target);
         doubts.dedup_by_key(|d| d.target);
         doubts.truncate(Self::COUNT_MAX);
         Self(doubts)
     }
 
-    pub(crate) fn iter(&self) -> std::slice::Iter<'_, Doubt> {
+    /// In the order of their targets.
+    pub fn iter(&self) -> std::slice::Iter<'_, Doubt> {
         self.0.iter()
     }
 }
