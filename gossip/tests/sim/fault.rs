@@ -184,7 +184,7 @@ impl World {
         Vec::new()
     }
 
-    fn command(&mut self, host: usize, command: impl FnOnce(&mut gossip::Node, gossip::Now)) {
+    fn command(&mut self, host: usize, command: impl FnOnce(&mut gossip::core::Node, gossip::Now)) {
         let now = self.hosts[host].now(self.now);
         if self.hosts[host].paused {
             return;
