@@ -1,4 +1,5 @@
-//! What can go wrong between a node and its host. Each message names the thing and says what to do.
+//! What can go wrong between a node and its host. Each message names the thing and says what to do; what the system said
+//! is the error's `source`.
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,13 +14,13 @@ use crate::error::{ConfigError, IdError, MetadataError};
 #[non_exhaustive]
 pub enum StartError {
     /// The configuration is out of range.
-    #[error("configuration: {0}")]
+    #[error(transparent)]
     Config(#[from] ConfigError),
     /// The node's name cannot be used.
-    #[error("node name: {0}")]
+    #[error(transparent)]
     Name(#[from] IdError),
     /// The initial metadata does not fit.
-    #[error("metadata: {0}")]
+    #[error(transparent)]
     Metadata(#[from] MetadataError),
     /// A seed is neither an address nor a name with a port.
     #[error(
@@ -38,14 +39,14 @@ pub enum StartError {
     /// Strangers could reach the node, and nothing would tell them from members.
     #[error(
         "refusing to listen on {addr} without a key: any host that reaches it could join or forge news. \
-         Bind a loopback address, or allow it with insecure(true) on a network you trust"
+         Bind a loopback address, or set `insecure` on a network you trust"
     )]
     Insecure {
         /// The address.
         addr: SocketAddr,
     },
     /// The socket could not be made.
-    #[error("cannot {action} UDP socket on {addr}: {source}")]
+    #[error("cannot {action} UDP socket on {addr}")]
     Socket {
         /// What was tried.
         action: &'static str,
@@ -58,8 +59,8 @@ pub enum StartError {
     #[error(transparent)]
     Storage(#[from] StorageError),
     /// The system gave no random numbers.
-    #[error("the system's random number generator failed: {0}")]
-    Random(io::Error),
+    #[error("the system's random number generator failed")]
+    Random(#[source] io::Error),
     /// The tokio runtime is being shut down.
     #[error("the tokio runtime is being shut down")]
     Runtime,
@@ -70,7 +71,7 @@ pub enum StartError {
 #[non_exhaustive]
 pub enum StorageError {
     /// The system refused an operation.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}", path.display())]
     Io {
         /// What was tried.
         action: &'static str,
@@ -182,7 +183,7 @@ pub enum StopReason {
     #[error("its socket failed: {0}")]
     Socket(Arc<io::Error>),
     /// A new incarnation was needed and could not be stored.
-    #[error("{0}")]
+    #[error("its storage failed: {0}")]
     Storage(Arc<StorageError>),
     /// The task ended without a word: its runtime was shut down, or it panicked.
     #[error("its task is gone: the runtime was shut down, or it panicked")]
