@@ -19,6 +19,9 @@ use super::timer::Timer;
 const LAPSES_APART: u32 = 600;
 /// A neighbour never heard is called so after this many intervals.
 const FIRST_SIGN: u32 = 10;
+/// Nobody is suspected before a second heartbeat is overdue by half an interval, in half intervals: however punctual a
+/// node has been, its first hiccup is not its death.
+const SILENCE_MIN: u32 = 5;
 /// Who is doubted already is looked at again every so many intervals.
 const LOOK_AGAIN: u32 = 4;
 
@@ -87,10 +90,12 @@ impl Node {
         let reach = self.reach.odds();
         let peer = self.peers.at(at);
         let level = peer.level(now, reach);
-        if level < threshold {
+        let earliest = peer.last_sign() + SILENCE_MIN * interval / 2;
+        if level < threshold || now < earliest {
             let again = if peer.opinion == Opinion::Trust { interval } else { LOOK_AGAIN * interval };
             let missing = threshold - (level - peer.detector.phi(now));
-            return peer.detector.deadline(missing).min(answered_by).min(now + again);
+            let due = peer.detector.deadline(missing).max(earliest);
+            return due.min(answered_by).min(now + again);
         }
         let opinion = self.judge(at, now);
         self.form_opinion(at, opinion, now);
