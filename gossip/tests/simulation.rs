@@ -58,8 +58,8 @@ fn mutants_are_caught_by_the_checker_they_are_meant_for() {
         (&mutant::invents_accusations, "S6", "invents accusations"),
         (&mutant::hides_its_pauses, "S8", "hides its pauses"),
         (&mutant::passes_nothing_on, "old record", "passes nothing on"),
-        (&mutant::stays_cut, "does not trust", "stays cut"),
-        (&mutant::stutters, "does not trust", "stutters"),
+        (&mutant::stays_cut, "doubt", "stays cut"),
+        (&mutant::stutters, "trust", "stutters"),
     ];
     for (mutation, expected, name) in cases {
         let what = caught(&eventful(3), mutation);
