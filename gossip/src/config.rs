@@ -134,13 +134,14 @@ impl ConfigBuilder {
     /// Suspicion level φ at which an observer stops trusting. Default 5; 1 to 100.
     ///
     /// A level of 5 means: one live node in 10⁵ heartbeats is this silent. For one false suspicion in time T per
-    /// neighbour take log₁₀(T / interval).
+    /// neighbour take log₁₀(T / interval). Others who were asked and could not reach the node either count for up to two
+    /// of these decades.
     pub fn threshold(mut self, phi: f64) -> Self {
         self.threshold = phi;
         self
     }
 
-    /// Level at which others are asked whether they can reach the silent node. Default 0.6 × `threshold`; 0.5 up to
+    /// Level at which others are asked whether they can reach the silent node. Default 0.5 × `threshold`; 0.5 up to
     /// `threshold`.
     ///
     /// The further below `threshold`, the more time an answer has before it is needed, and the more often one is
@@ -250,7 +251,7 @@ impl ConfigBuilder {
             return Err(ConfigError::Millis { field: "interval", value: interval });
         }
         let threshold = number("threshold", self.threshold, 1.0, 100.0)?;
-        let probe = self.probe_threshold.unwrap_or(0.6 * threshold);
+        let probe = self.probe_threshold.unwrap_or(0.5 * threshold);
         if probe > threshold {
             return Err(ConfigError::Relation {
                 field: "probe_threshold",

@@ -33,6 +33,34 @@ pub trait AccrualDetector {
     fn deadline(&self, threshold: f64) -> Duration;
 }
 
+/// A big detector moves cheaply in a box, and boxed ones of several kinds can be watched by one
+/// [`Monitor`](crate::Monitor).
+///
+/// ```
+/// use core::time::Duration;
+/// use phi_detector::{AccrualDetector, Exponential, ExponentialConfig, Monitor, Normal, NormalConfig};
+///
+/// let second = Duration::from_secs(1);
+/// let mut monitor = Monitor::<&str, Box<dyn AccrualDetector>>::new(8.0)?;
+/// monitor.watch("new", Box::new(Normal::new(NormalConfig::new(second))?));
+/// monitor.watch("old", Box::new(Exponential::new(ExponentialConfig::new(second))?));
+/// # Ok::<(), phi_detector::ConfigError>(())
+/// ```
+#[cfg(feature = "alloc")]
+impl<D: AccrualDetector + ?Sized> AccrualDetector for alloc::boxed::Box<D> {
+    fn heartbeat(&mut self, seq: u64, now: Duration) -> Arrival {
+        (**self).heartbeat(seq, now)
+    }
+
+    fn phi(&self, now: Duration) -> f64 {
+        (**self).phi(now)
+    }
+
+    fn deadline(&self, threshold: f64) -> Duration {
+        (**self).deadline(threshold)
+    }
+}
+
 /// What a heartbeat turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arrival {

@@ -187,10 +187,10 @@ impl Node {
 
     /// A fresh heartbeat came from somebody who may not have been trusted.
     fn on_sign_of_life(&mut self, at: usize, now: Duration) {
+        self.end_probe(at);
         let peer = self.peers.at(at);
-        if peer.excused.is_none() {
-            peer.probe = None;
-        }
+        // The next tick works out when the new silence would matter.
+        peer.look_at = Duration::MAX;
         if peer.opinion == Opinion::Trust {
             return;
         }

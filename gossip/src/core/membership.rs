@@ -2,8 +2,10 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Node;
+use super::detector::Detector;
 use super::event::Event;
 use super::identity::{BootId, Key};
 use super::members::Learnt;
@@ -218,9 +220,17 @@ impl Node {
             let guest = self.peers.iter().find(|peer| !peer.neighbour).map(|peer| peer.key);
             guest.and_then(|key| self.peers.remove(key));
         }
-        let mut peer = Peer::new(record, neighbour, self.config.interval, self.now.boot);
+        let interval = self.config.interval;
+        let detector = Detector::new(interval, self.most_experienced(interval));
+        let mut peer = Peer::new(record, neighbour, (interval, detector), self.now.boot);
         peer.pausing(record, self.config.pause_max, self.now.boot);
         self.peers.add(peer);
+    }
+
+    /// The detector of the neighbour heard most often: what it has learnt is the best first guess for a new one.
+    fn most_experienced(&self, interval: Duration) -> Option<&Detector> {
+        let alike = self.peers.iter().filter(|p| p.interval == interval).map(|p| &p.detector);
+        alike.filter(|detector| detector.heartbeats() > 0).max_by_key(|detector| detector.heartbeats())
     }
 
     /// Changes this node's own record.

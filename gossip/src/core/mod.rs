@@ -54,6 +54,7 @@ use self::news::News;
 use self::outbox::{Outbox, Outgoing};
 use self::pause::Pace;
 use self::peer::Peers;
+use self::probe::Reach;
 use self::record::{Metadata, Record, Status};
 use self::rings::Rings;
 use self::rng::Rng;
@@ -145,6 +146,7 @@ pub struct Node {
     beat: Beat,
     pace: Pace,
     sync: Sync,
+    reach: Reach,
     seeds: Seeds,
     timers: Timers,
     rng: Rng,
@@ -184,6 +186,7 @@ impl Node {
             beat: Beat::default(),
             pace: Pace::default(),
             sync: Sync::default(),
+            reach: Reach::default(),
             seeds: Seeds::new(seeds),
             timers: Timers::default(),
             rng: Rng::new(rng_seed),

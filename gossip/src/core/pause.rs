@@ -52,7 +52,6 @@ impl Node {
         self.counters.pauses += 1;
         for peer in self.peers.iter_mut() {
             peer.detector.stalled(late);
-            peer.stale_look = true;
         }
         if late >= self.config.pause_reported {
             self.events.push(Event::ProcessPaused { length: late });

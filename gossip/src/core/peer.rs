@@ -41,9 +41,8 @@ pub(crate) struct Peer {
     pub(crate) probe: Option<Probe>,
     /// Until when its silence is announced.
     pub(crate) excused: Option<Duration>,
-    /// When the present silence has to be looked at; only ever too early.
+    /// When the present silence has to be looked at.
     pub(crate) look_at: Duration,
-    pub(crate) stale_look: bool,
     /// Since when its digest differs from ours.
     pub(crate) differs: Option<Duration>,
 }
@@ -52,21 +51,30 @@ pub(crate) struct Peer {
 #[derive(Debug)]
 pub(crate) struct Probe {
     pub(crate) nonce: Tag,
-    pub(crate) begun: Duration,
+    /// When they were last asked, and how many of them.
     pub(crate) asked: Duration,
+    pub(crate) pending: u32,
+    /// How many questions had time to be answered, and how many answers came, in this silence.
+    pub(crate) questions: u32,
+    pub(crate) answers: u32,
     /// When one of them last reached it.
     pub(crate) reached: Option<Duration>,
 }
 
 impl Peer {
-    pub(crate) fn new(record: &Record, neighbour: bool, interval: Duration, now: Duration) -> Self {
+    pub(crate) fn new(
+        record: &Record,
+        neighbour: bool,
+        (interval, detector): (Duration, Detector),
+        now: Duration,
+    ) -> Self {
         Self {
             key: record.identity.id.key(),
             life: record.identity.life(),
             incarnation: record.identity.incarnation,
             addr: record.addr,
             neighbour,
-            detector: Detector::new(interval),
+            detector,
             interval,
             heard: None,
             acked: None,
@@ -82,7 +90,6 @@ impl Peer {
             probe: None,
             excused: None,
             look_at: Duration::MAX,
-            stale_look: true,
             differs: None,
         }
     }
@@ -91,14 +98,18 @@ impl Peer {
     pub(crate) fn beat(&mut self, seq: u64, sent: Duration, interval: Duration, now: Duration) -> bool {
         if interval != self.interval {
             self.interval = interval;
-            self.detector = Detector::new(interval);
+            self.detector = Detector::new(interval, None);
         }
-        let fresh = self.detector.heartbeat_sent(seq, sent, now);
+        let fresh = self.detector.heartbeat(seq, sent, now);
         if fresh {
             self.heard = Some((seq, now));
-            self.stale_look = true;
         }
         fresh
+    }
+
+    /// The suspicion level: what its silence says, and what others' failure to reach it adds.
+    pub(crate) fn level(&self, now: Duration, reach: f64) -> f64 {
+        self.detector.phi(now) + self.probe.as_ref().map_or(0.0, |probe| probe.evidence(reach))
     }
 
     /// Whether it is worth telling news to.
@@ -118,8 +129,8 @@ impl Peer {
         }
         if before.status != record.status {
             self.excuse_ends(now);
+            self.look_at = Duration::MAX;
             self.pausing(record, pause_max, now);
-            self.stale_look = true;
         }
     }
 

@@ -15,30 +15,82 @@ use crate::wire::{Frame, Head, Tag};
 /// How often the same question is asked, in intervals: while the answer is urgent, and later.
 const ASK_AGAIN: (u32, u32) = (1, 8);
 
+/// The most decades that unanswered questions add to a silence.
+///
+/// They are no independent evidence: a process that is merely stopped answers nobody. Of a hundred live nodes that are
+/// this silent at least one is taken to be such a case.
+const EVIDENCE_MAX: f64 = 2.0;
+
+/// How often others reach a node that is alive, learnt from those that turned out to be.
+#[derive(Debug)]
+pub(super) struct Reach(f64);
+
+impl Default for Reach {
+    fn default() -> Self {
+        Self(0.9)
+    }
+}
+
+impl Reach {
+    const GAIN: f64 = 1.0 / 16.0;
+
+    pub(super) fn odds(&self) -> f64 {
+        self.0
+    }
+
+    fn learn(&mut self, share: f64) {
+        self.0 += Self::GAIN * (share.min(1.0) - self.0);
+    }
+}
+
+impl Probe {
+    /// What it says that nobody who was asked has reached it, in decades.
+    pub(super) fn evidence(&self, reach: f64) -> f64 {
+        if self.reached.is_some() {
+            return 0.0;
+        }
+        let each = -(1.0 - reach).clamp(0.01, 1.0).log10();
+        (f64::from(self.questions) * each).min(EVIDENCE_MAX)
+    }
+}
+
 impl Node {
     /// Sees to it that others are being asked about a peer; returns by when their answers should be here.
     pub(super) fn probe(&mut self, at: usize, now: Duration) -> Duration {
         let interval = self.config.interval;
-        let relays = self.pick_relays(at);
-        if relays.is_empty() {
-            return now;
-        }
         let nonce = Tag(self.rng.word() as u32);
         let peer = self.peers.at(at);
+        let wait = (interval / 2).max(3 * peer.rtt.unwrap_or_default());
         let gap = if peer.opinion == Opinion::Trust { ASK_AGAIN.0 } else { ASK_AGAIN.1 } * interval;
         let target = peer.key;
-        let round_trips = 2 * peer.rtt.unwrap_or_default();
-        let probe =
-            peer.probe.get_or_insert(Probe { nonce, begun: now, asked: Duration::ZERO, reached: None });
-        let (nonce, answered_by) = (probe.nonce, probe.begun + interval.max(round_trips));
+        let fresh =
+            Probe { nonce, asked: Duration::ZERO, pending: 0, questions: 0, answers: 0, reached: None };
+        let probe = peer.probe.get_or_insert(fresh);
+        if now >= probe.asked + wait {
+            probe.questions = probe.questions.saturating_add(std::mem::take(&mut probe.pending));
+        }
+        let nonce = probe.nonce;
         if probe.asked == Duration::ZERO || now >= probe.asked + gap {
+            let relays = self.pick_relays(at);
+            let Some(probe) = &mut self.peers.at(at).probe else { return now };
             probe.asked = now;
+            probe.pending += relays.len() as u32;
             self.counters.probes += 1;
             for (addr, tag) in relays {
                 self.send(addr, tag, &Head::Probe { nonce, target }, &[]);
             }
         }
-        answered_by
+        let probe = self.peers.at(at).probe.as_ref();
+        probe.filter(|probe| probe.pending > 0).map_or(Duration::MAX, |probe| probe.asked + wait)
+    }
+
+    /// A silence ended with a heartbeat: what others had answered meanwhile says how much their answers are worth.
+    pub(super) fn end_probe(&mut self, at: usize) {
+        if let Some(probe) = self.peers.at(at).probe.take()
+            && probe.questions > 0
+        {
+            self.reach.learn(f64::from(probe.answers) / f64::from(probe.questions));
+        }
     }
 
     /// A few trusted neighbours, other than the one in question.
@@ -83,6 +135,7 @@ impl Node {
             && probe.nonce == nonce
         {
             probe.reached = Some(now);
+            probe.answers = probe.answers.saturating_add(1);
         }
     }
 }

@@ -19,21 +19,27 @@ use super::timer::Timer;
 const LAPSES_APART: u32 = 600;
 /// A neighbour never heard is called so after this many intervals.
 const FIRST_SIGN: u32 = 10;
+/// Nobody is suspected before a second heartbeat is overdue by half an interval, in half intervals: however punctual a
+/// node has been, its first hiccup is not its death.
+const SILENCE_MIN: u32 = 5;
 /// Who is doubted already is looked at again every so many intervals.
 const LOOK_AGAIN: u32 = 4;
 
 impl Node {
-    /// Works out, for whoever was heard since the last tick, when its silence would matter.
+    /// Works out whose silence may come to matter before the next tick, and when.
     pub(super) fn look_ahead(&mut self, now: Duration) {
+        let horizon = now + self.config.interval;
         let level = self.config.probe_threshold;
         let first_sign = FIRST_SIGN * self.config.interval;
-        for peer in self.peers.iter_mut().filter(|peer| peer.neighbour && peer.stale_look) {
-            peer.stale_look = false;
-            let matters = match peer.heard {
-                Some(_) => peer.detector.deadline(level),
-                None => peer.met + first_sign,
-            };
-            peer.look_at = matters.max(peer.excused.unwrap_or_default());
+        for peer in self.peers.iter_mut().filter(|peer| peer.neighbour && peer.look_at == Duration::MAX) {
+            let excused = peer.excused.unwrap_or_default();
+            if peer.heard.is_none() {
+                peer.look_at = (peer.met + first_sign).max(excused);
+            } else if excused > Duration::ZERO {
+                peer.look_at = excused;
+            } else if peer.detector.phi(horizon) >= level {
+                peer.look_at = peer.detector.deadline(level);
+            }
         }
         self.arm_watch(now);
     }
@@ -60,7 +66,7 @@ impl Node {
         self.arm_watch(now);
     }
 
-    /// Looks at one neighbour, and says when to look again.
+    /// Looks at one neighbour, and says when to look again; never, if the next tick will see to it.
     fn look_at(&mut self, at: usize, now: Duration) -> Duration {
         let interval = self.config.interval;
         let peer = self.peers.at(at);
@@ -74,18 +80,22 @@ impl Node {
             peer.published = true;
             return now + LOOK_AGAIN * interval;
         }
-        let phi = peer.detector.phi(now);
-        if phi < self.config.probe_threshold {
-            return peer.detector.deadline(self.config.probe_threshold);
+        if peer.detector.phi(now) < self.config.probe_threshold {
+            return Duration::MAX;
         }
         peer.shown = 0;
         let answered_by = self.probe(at, now);
         // A process that is hardly ever scheduled in time needs more evidence against others.
         let threshold = self.config.threshold * (1.0 + f64::from(self.pace.unwell) / 4.0);
+        let reach = self.reach.odds();
         let peer = self.peers.at(at);
-        if phi < threshold || now < answered_by {
+        let level = peer.level(now, reach);
+        let earliest = peer.last_sign() + SILENCE_MIN * interval / 2;
+        if level < threshold || now < earliest {
             let again = if peer.opinion == Opinion::Trust { interval } else { LOOK_AGAIN * interval };
-            return peer.detector.deadline(threshold).max(answered_by).min(now + again);
+            let missing = threshold - (level - peer.detector.phi(now));
+            let due = peer.detector.deadline(missing).max(earliest);
+            return due.min(answered_by).min(now + again);
         }
         let opinion = self.judge(at, now);
         self.form_opinion(at, opinion, now);
@@ -115,11 +125,12 @@ impl Node {
     /// Changes the opinion of a peer, and says so.
     pub(super) fn form_opinion(&mut self, at: usize, opinion: Opinion, now: Duration) {
         let lapses_apart = LAPSES_APART * self.config.interval;
+        let reach = self.reach.odds();
         let peer = self.peers.at(at);
         if peer.opinion == opinion {
             return;
         }
-        let phi = peer.detector.phi(now);
+        let phi = peer.level(now, reach);
         peer.opinion = opinion;
         peer.level = Level::of(phi);
         peer.published = true;

@@ -101,7 +101,7 @@ impl Check for HonestOpinions {
     }
 }
 
-/// S8: nobody is suspected for a silence that was the observer's own.
+/// S8: nobody loses trust for a silence that was the observer's own.
 ///
 /// While it was awake, the observer must have been without a fresh heartbeat for longer than a sender that is in time
 /// ever makes it wait.
@@ -120,8 +120,8 @@ impl Check for OwnPause {
     fn after(&mut self, world: &World, host: usize, events: &[Event]) -> Result<(), String> {
         let own = &world.hosts[host].id;
         for event in events {
-            let Event::Opinion { observer, target, opinion: Opinion::Suspect, .. } = event else { continue };
-            if observer != own {
+            let Event::Opinion { observer, target, opinion, .. } = event else { continue };
+            if observer != own || *opinion == Opinion::Trust {
                 continue;
             }
             let Some(target) = world.hosts.iter().position(|h| h.id == *target) else { continue };
@@ -129,7 +129,7 @@ impl Check for OwnPause {
             let awake = awake_between(world, host, heard);
             if awake < self.silence_min {
                 return Err(format!(
-                    "S8: n{host} suspects n{target} after {:.3} s awake without a heartbeat",
+                    "S8: n{host} no longer trusts n{target} after {:.3} s awake without a heartbeat",
                     awake as f64 / 1e9
                 ));
             }

@@ -133,7 +133,7 @@ impl World {
             &Fault::Pause(host) => self.pause(host),
             &Fault::Crash { host, .. } | &Fault::Kill(host) => self.crash(host),
             &Fault::Leave(host) => {
-                self.command(host, |node, now| drop(node.leave(now)));
+                self.command(host, |node, now| node.leave(now).is_ok());
                 self.hosts[host].left |= self.hosts[host].node.is_some();
                 return vec![host];
             }
@@ -143,12 +143,12 @@ impl World {
             }
             &Fault::Starve(host, lateness) => self.hosts[host].starved = lateness,
             &Fault::Metadata(host) => {
-                self.command(host, |node, at| drop(node.set_metadata(at, "at", &now.to_string())));
+                self.command(host, |node, at| node.set_metadata(at, "at", &now.to_string()).is_ok());
                 return vec![host];
             }
             &Fault::Announced(host) => {
                 let length = std::time::Duration::from_nanos(scheduled.until - scheduled.from);
-                self.command(host, |node, now| drop(node.announce_pause(now, length)));
+                self.command(host, |node, now| node.announce_pause(now, length).is_ok());
                 self.pause(host);
                 return vec![host];
             }
@@ -184,7 +184,7 @@ impl World {
         Vec::new()
     }
 
-    fn command(&mut self, host: usize, command: impl FnOnce(&mut gossip::core::Node, gossip::Now)) {
+    fn command(&mut self, host: usize, command: impl FnOnce(&mut gossip::core::Node, gossip::Now) -> bool) {
         let now = self.hosts[host].now(self.now);
         if self.hosts[host].paused {
             return;

@@ -12,6 +12,7 @@
 pub mod check;
 pub mod fault;
 pub mod host;
+pub mod mutant;
 pub mod network;
 pub mod rng;
 pub mod run;

@@ -62,10 +62,10 @@ impl Network {
         self.stats.datagrams += 1;
         self.stats.bytes += len as u64;
         self.stats.longest = self.stats.longest.max(len);
-        let Some(to) = to.filter(|&to| self.passes(from, to, now, rng)) else {
+        if !to.is_some_and(|to| self.passes(from, to, now, rng)) {
             self.stats.lost += 1;
             return [None, None];
-        };
+        }
         let mut delay = rng.between(self.delay.0, self.delay.1);
         let (mut damaged, mut twice) = (false, None);
         for (_, rule) in &self.rules {

@@ -14,7 +14,7 @@ pub struct Failure {
 }
 
 /// Changes a world before it runs: how mutants are made.
-pub type Mutation<'a> = &'a (dyn Fn(&mut World) + std::marker::Sync);
+pub type Mutation<'a> = &'a (dyn Fn(&mut World) + Sync);
 
 /// Runs a scenario to its end, or to the first violation.
 pub fn run(scenario: &Scenario, log: bool, mutation: Mutation<'_>) -> Result<World, Failure> {

@@ -168,7 +168,11 @@ impl World {
 
     pub fn crash(&mut self, index: usize) {
         self.hosts[index].node = None;
-        self.hosts[index].paused = false;
+        if std::mem::take(&mut self.hosts[index].paused)
+            && let Some(last) = self.pauses[index].last_mut()
+        {
+            last.1 = self.now;
+        }
         self.hosts[index].inbox.clear();
         self.say(|| format!("n{index} crashes"));
     }

@@ -1,0 +1,150 @@
+//! The heartbeat interval, learnt when nobody has told it.
+
+use core::time::Duration;
+
+/// Heartbeats in the first block, after which there is an interval.
+const FIRST_BLOCK: u32 = 16;
+
+/// Heartbeats in each later block, which look for a change.
+const BLOCK: u32 = 64;
+
+/// So many blocks in a row must agree on a change.
+const BLOCKS_TO_CHANGE: u8 = 3;
+
+/// Learns the interval from the first gaps, and notices when it has changed by more than a factor of two.
+///
+/// What counts is the mean of a block of heartbeats without its longest gap: a mean, because bursts make most gaps on
+/// some links next to nothing; without the longest, because one stall may be longer than the rest together.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct IntervalLearner {
+    /// What was settled on; zero until then.
+    settled_ns: u64,
+    /// When the newest heartbeat was sent, if it said so.
+    sent_ns: Option<u64>,
+    block: Block,
+    /// Blocks in a row that were too long, or too short.
+    strikes: u8,
+}
+
+/// So many heartbeat numbers in so much time, and the longest gap between two that arrived.
+#[derive(Debug, Clone, Copy, Default)]
+struct Block {
+    elapsed_ns: u64,
+    longest_ns: u64,
+    steps: u32,
+    longest_steps: u32,
+}
+
+impl Block {
+    fn add(&mut self, elapsed_ns: u64, steps: u64) {
+        let steps = u32::try_from(steps).unwrap_or(u32::MAX);
+        self.elapsed_ns = self.elapsed_ns.saturating_add(elapsed_ns);
+        self.steps = self.steps.saturating_add(steps);
+        if elapsed_ns >= self.longest_ns {
+            (self.longest_ns, self.longest_steps) = (elapsed_ns, steps);
+        }
+    }
+
+    /// Nanoseconds per number, at least 1, without the longest gap unless there is no other.
+    fn mean_ns(&self) -> u64 {
+        let others = self.steps.saturating_sub(self.longest_steps);
+        let mean_ns = if others == 0 {
+            self.elapsed_ns / u64::from(self.steps.max(1))
+        } else {
+            self.elapsed_ns.saturating_sub(self.longest_ns) / u64::from(others)
+        };
+        mean_ns.max(1)
+    }
+}
+
+impl IntervalLearner {
+    /// A learner that starts with an interval settled on before.
+    pub(crate) fn settled(interval: Duration) -> Self {
+        Self { settled_ns: crate::time::to_ns(interval), ..Self::default() }
+    }
+
+    /// Whether an interval has been settled on.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.settled_ns != 0
+    }
+
+    /// The time between the last two heartbeats on the sender's clock, if both said and it ran forward.
+    pub(crate) fn sent_gap_ns(&mut self, sent_ns: Option<u64>) -> Option<u64> {
+        let before_ns = core::mem::replace(&mut self.sent_ns, sent_ns);
+        sent_ns?.checked_sub(before_ns?)
+    }
+
+    /// The best guess from the block so far, at least 1 ns.
+    pub(crate) fn estimate_ns(&self) -> u64 {
+        self.block.mean_ns()
+    }
+
+    /// Takes in that `steps` heartbeat numbers, at least one, took `elapsed_ns`. Returns an interval when one has been
+    /// settled on, for the first time or because the old one is no longer true.
+    pub(crate) fn record(&mut self, elapsed_ns: u64, steps: u64) -> Option<Duration> {
+        self.block.add(elapsed_ns, steps);
+        if self.block.steps < if self.is_settled() { BLOCK } else { FIRST_BLOCK } {
+            return None;
+        }
+        let mean_ns = core::mem::take(&mut self.block).mean_ns();
+        let unchanged = (self.settled_ns / 2..=self.settled_ns.saturating_mul(2)).contains(&mean_ns);
+        self.strikes = if unchanged { 0 } else { self.strikes + 1 };
+        if self.is_settled() && self.strikes < BLOCKS_TO_CHANGE {
+            return None;
+        }
+        (self.settled_ns, self.strikes) = (mean_ns, 0);
+        Some(Duration::from_nanos(mean_ns))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: u64 = 1_000_000;
+
+    fn play(learner: &mut IntervalLearner, gaps_ms: impl IntoIterator<Item = u64>) -> Option<Duration> {
+        gaps_ms.into_iter().filter_map(|gap_ms| learner.record(gap_ms * MS, 1)).last()
+    }
+
+    #[test]
+    fn regular_gaps_give_their_length() {
+        let mut learner = IntervalLearner::default();
+        assert_eq!(play(&mut learner, [100; 15]), None);
+        assert_eq!(play(&mut learner, [100]), Some(Duration::from_millis(100)));
+        assert_eq!(play(&mut learner, [100; 1_000]), None, "nothing has changed");
+    }
+
+    #[test]
+    fn jitter_and_stalls_among_the_first_gaps_do_little_harm() {
+        for stall in [0, 5, 15] {
+            let gaps = (0..16).map(|i| if i == stall { 60_000 } else { 90 + 20 * (i % 2) });
+            let interval = play(&mut IntervalLearner::default(), gaps).unwrap().as_millis();
+            assert!((98..=102).contains(&interval), "{stall}: {interval} ms");
+        }
+    }
+
+    #[test]
+    fn bursts_do_not_shorten_it() {
+        // Four at once, every 400 ms: most gaps are nothing at all.
+        let gaps = (0..16).map(|i| if i % 4 == 0 { 400 } else { 0 });
+        let interval = play(&mut IntervalLearner::default(), gaps).unwrap().as_millis();
+        assert!((75..=125).contains(&interval), "{interval} ms");
+    }
+
+    #[test]
+    fn lost_heartbeats_do_not_lengthen_it() {
+        let mut learner = IntervalLearner::default();
+        let settled = (0..10).filter_map(|i| learner.record((1 + i % 3) * 100 * MS, 1 + i % 3)).last();
+        assert_eq!(settled, Some(Duration::from_millis(100)));
+    }
+
+    #[test]
+    fn a_lasting_change_is_noticed_and_a_stall_is_not() {
+        let mut learner = IntervalLearner::settled(Duration::from_millis(100));
+        assert_eq!(play(&mut learner, [60_000]), None);
+        assert_eq!(play(&mut learner, [100; 300]), None);
+        assert_eq!(play(&mut learner, [400; 300]), Some(Duration::from_millis(400)));
+        assert_eq!(play(&mut learner, [30; 400]), Some(Duration::from_millis(30)));
+    }
+}
