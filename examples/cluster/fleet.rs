@@ -147,7 +147,7 @@ impl Fleet {
         let life = host.life;
         tokio::spawn(listen(stdout, self.say.clone(), index, life, What::Line));
         tokio::spawn(listen(stderr, self.say.clone(), index, life, What::Complaint));
-        let (commands, receiver) = mpsc::channel(16);
+        let (commands, receiver) = mpsc::channel(256);
         tokio::spawn(dictate(stdin, receiver));
         host.commands = Some(commands);
         host.child = Some(child);
@@ -193,10 +193,10 @@ impl Fleet {
         anyhow::bail!("only Unix can pause a process")
     }
 
-    /// Sends a command to a node. One that is busy or gone does not get it.
+    /// Sends a command to a node. A paused one finds it when it goes on; one that is down does not get it.
     pub(crate) fn command(&self, index: usize, command: impl Into<String>) {
-        let host = &self.hosts[index];
-        if let (State::Running, Some(commands)) = (host.state, &host.commands) {
+        if let Some(commands) = &self.hosts[index].commands {
+            // Full only if it is paused and was sent more than a user would.
             _ = commands.try_send(command.into());
         }
     }

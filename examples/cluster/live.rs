@@ -1,5 +1,6 @@
 //! The cluster as it is, for as long as somebody watches: a table with keys on a terminal, lines elsewhere.
 
+use std::io::{self, Write};
 use std::time::Duration;
 
 use crossterm::event::{self, Event as Input, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
@@ -15,15 +16,24 @@ const REDRAW_EVERY: Duration = Duration::from_millis(100);
 const ASK_EVERY: u32 = 2;
 const LOSSES: [f64; 4] = [0.0, 0.1, 0.3, 0.6];
 
-/// Prints what happens, line by line, for ever.
+/// Prints what happens, line by line, for as long as somebody reads it.
 pub(crate) async fn print(fleet: &mut Fleet, model: &mut Model) -> anyhow::Result<()> {
     for index in 0..fleet.len() {
         fleet.start(index)?;
     }
     loop {
         let said = fleet.next().await;
-        if let Some(fact) = model.hear(said) {
-            println!("{:8.3} s  {:>4} {}", fact.at.as_secs_f64(), Fleet::name(fact.by), fact.text);
+        if let Some(fact) = model.hear(said)
+            && writeln!(
+                io::stdout(),
+                "{:8.3} s  {:>4} {}",
+                fact.at.as_secs_f64(),
+                Fleet::name(fact.by),
+                fact.text
+            )
+            .is_err()
+        {
+            return Ok(());
         }
     }
 }

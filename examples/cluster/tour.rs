@@ -1,5 +1,6 @@
 //! A story that checks itself: what is done to the cluster, and what must come of it.
 
+use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use tokio::time::{sleep_until, timeout_at};
@@ -21,11 +22,11 @@ pub(crate) async fn play(fleet: &mut Fleet, model: &mut Model) -> anyhow::Result
     tour.loss(0.2, Duration::from_secs(5)).await;
     tour.farewell(last).await;
     let failures = tour.failures;
-    println!();
+    say("");
     match failures {
-        0 => println!("all as expected"),
-        1 => println!("1 difference"),
-        n => println!("{n} differences"),
+        0 => say("all as expected"),
+        1 => say("1 difference"),
+        n => say(&format!("{n} differences")),
     }
     Ok(failures == 0)
 }
@@ -130,7 +131,7 @@ impl Tour<'_> {
         }
         self.wait(length).await;
         let suspected = self.facts().iter().filter(|f| f.event == "suspected").count();
-        println!("    {suspected} suspicions came up");
+        say(&format!("    {suspected} suspicions came up"));
         self.until("none of them lasts", |tour| tour.all_trust()).await;
         for index in 0..self.fleet.len() {
             self.fleet.command(index, "fault heal");
@@ -160,7 +161,7 @@ impl Tour<'_> {
 /// What chapters are made of.
 impl Tour<'_> {
     fn chapter(&mut self, title: &str) {
-        println!("\n{:6.1} s  {title}", self.model.elapsed().as_secs_f64());
+        say(&format!("\n{:6.1} s  {title}", self.model.elapsed().as_secs_f64()));
         self.chapter = self.model.facts.len();
     }
 
@@ -188,10 +189,10 @@ impl Tour<'_> {
 
     fn check(&mut self, what: &str, good: bool) {
         if good {
-            println!("  ✓ {what}");
+            say(&format!("  ✓ {what}"));
         } else {
             self.failures += 1;
-            println!("  ✗ NOT: {what}");
+            say(&format!("  ✗ NOT: {what}"));
         }
     }
 
@@ -232,16 +233,21 @@ impl Tour<'_> {
             .collect();
         self.check(what, surprises.is_empty());
         for surprise in surprises {
-            println!("      {surprise}");
+            say(&format!("      {surprise}"));
         }
     }
 
     /// After a failure: what was said in this chapter.
     fn explain(&self) {
         for fact in self.facts().iter().rev().take(40).rev() {
-            println!("      {:.1} s: {} {}", fact.at.as_secs_f64(), Fleet::name(fact.by), fact.text);
+            say(&format!("      {:.1} s: {} {}", fact.at.as_secs_f64(), Fleet::name(fact.by), fact.text));
         }
     }
+}
+
+/// Prints a line. A reader that has gone away changes nothing: the exit status still tells.
+fn say(line: &str) {
+    _ = writeln!(io::stdout(), "{line}");
 }
 
 /// All ordered pairs of different nodes.

@@ -11,6 +11,8 @@ mod args;
 mod command;
 mod host;
 mod output;
+#[cfg(test)]
+mod tests;
 
 use std::process::ExitCode;
 

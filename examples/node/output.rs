@@ -271,10 +271,10 @@ fn rounded(phi: f64) -> f64 {
 }
 
 #[derive(Serialize)]
-struct Line {
-    t: f64,
+pub(crate) struct Line {
+    pub(crate) t: f64,
     #[serde(flatten)]
-    report: Report,
+    pub(crate) report: Report,
 }
 
 /// Lines that may wait for a reader that is slow. When there are more, lines are lost, and a line says how many.

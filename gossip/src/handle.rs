@@ -291,7 +291,7 @@ impl Node {
 
     /// Stops at once, without a word: to the others it is a crash. Returns when the socket is closed.
     ///
-    /// Dropping the future before it was polled leaves the node running, later it does not stop the stopping.
+    /// Dropping the future leaves open whether the node stops.
     pub async fn shutdown(&self) -> StopReason {
         // It can only fail if the task is gone.
         _ = self.shared.commands.send(Command::Shutdown).await;

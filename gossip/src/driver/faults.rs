@@ -125,6 +125,9 @@ impl Emulator {
     /// Takes a datagram if its link is faulty: what becomes of it, [`Self::poll`] tells. False if the link is fine.
     pub(super) fn take(&mut self, direction: Direction, peer: SocketAddr, bytes: &[u8]) -> bool {
         self.refresh();
+        if self.rules.is_empty() {
+            return false;
+        }
         let Some(fault) = self.rules.get(&(direction, Some(peer))).or(self.rules.get(&(direction, None)))
         else {
             return false;
@@ -145,6 +148,11 @@ impl Emulator {
                 _ => None,
             }
         })
+    }
+
+    /// Whether no link is emulated, so that there is nothing to poll.
+    pub(super) fn is_idle(&self) -> bool {
+        self.links.is_empty()
     }
 
     /// When the next datagram arrives.

@@ -42,9 +42,7 @@ impl Link {
     pub(super) fn receive(&mut self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         loop {
             #[cfg(feature = "faults")]
-            if let Some((from, bytes)) =
-                self.emulator.as_mut().and_then(|e| e.poll(Direction::In, Instant::now()))
-            {
+            if let Some((from, bytes)) = self.arrived(Direction::In) {
                 let len = bytes.len().min(buf.len());
                 buf[..len].copy_from_slice(&bytes[..len]);
                 return Ok((len, from));
@@ -80,11 +78,16 @@ impl Link {
     /// Sends what the emulator has held back until now.
     pub(super) fn flush(&mut self) {
         #[cfg(feature = "faults")]
-        while let Some((to, bytes)) =
-            self.emulator.as_mut().and_then(|e| e.poll(Direction::Out, Instant::now()))
-        {
+        while let Some((to, bytes)) = self.arrived(Direction::Out) {
             self.send_now(to, &bytes);
         }
+    }
+
+    /// What the emulator has held back until now.
+    #[cfg(feature = "faults")]
+    fn arrived(&mut self, direction: Direction) -> Option<(SocketAddr, Vec<u8>)> {
+        let emulator = self.emulator.as_mut().filter(|e| !e.is_idle())?;
+        emulator.poll(direction, Instant::now())
     }
 
     /// When the emulator has something again.

@@ -5,13 +5,14 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::UdpSocket;
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::{JoinHandle, yield_now};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until};
 use tracing::Instrument;
 
 use super::clock::Clocks;
@@ -112,6 +113,9 @@ pub(crate) fn start(
         lookup: None,
         lookup_due: Instant::now() + LOOKUP_EVERY,
         refused: None,
+        outgoing: Box::new([0; DATAGRAM_MAX]),
+        alarm: Box::pin(sleep_until(Instant::now())),
+        alarm_for: None,
     };
     let span = tracing::info_span!("gossip", node = %task.core.identity().id);
     tokio::spawn(task.run().instrument(span));
@@ -139,7 +143,14 @@ struct Task {
     lookup_due: Instant,
     /// An incarnation that others know of this node, and that it must exceed.
     refused: Option<Incarnation>,
+    outgoing: Box<[u8; DATAGRAM_MAX]>,
+    alarm: Pin<Box<Sleep>>,
+    /// What the alarm will ring for.
+    alarm_for: Option<Occasions>,
 }
+
+/// When the core wants to be woken, when the link does, when to look names up.
+type Occasions = (Option<Duration>, Option<Instant>, Option<Instant>);
 
 impl Task {
     async fn run(mut self) {
@@ -188,25 +199,35 @@ impl Task {
 
     /// Waits for a datagram, a command or a timer.
     async fn wait(&mut self) -> Wake {
-        // A core that never wants to be woken has stopped, and then nobody waits.
-        let far = Duration::from_secs(3600);
-        let delay =
-            self.core.poll_timeout().map_or(far, |at| at.saturating_sub(self.clocks.now().boot).min(far));
-        let mut until = Instant::now() + delay;
-        if let Some(due) = self.link.due() {
-            until = until.min(due.into());
-        }
-        if self.seeds.can_change() {
-            until = until.min(self.lookup_due);
-        }
+        self.set_alarm();
         tokio::select! {
             readable = self.link.readable() => match readable {
                 Ok(()) => Wake::Io,
                 Err(error) => Wake::Broken(error),
             },
             command = self.commands.recv() => command.map_or(Wake::Abandoned, Wake::Command),
-            () = sleep_until(until) => Wake::Io,
+            () = &mut self.alarm => {
+                self.alarm_for = None;
+                Wake::Io
+            }
         }
+    }
+
+    /// Sets the alarm anew only if it is to ring for something else: an alarm that moves forward costs tokio a wake-up
+    /// of its own, and reading two clocks makes every reading a little different.
+    fn set_alarm(&mut self) {
+        let lookup = self.seeds.can_change().then_some(self.lookup_due);
+        let wanted = (self.core.poll_timeout(), self.link.due().map(Instant::from), lookup);
+        if self.alarm_for == Some(wanted) {
+            return;
+        }
+        self.alarm_for = Some(wanted);
+        let (timeout, due, lookup) = wanted;
+        // A core that never wants to be woken has stopped, and then nobody waits.
+        let far = Duration::from_secs(3600);
+        let delay = timeout.map_or(far, |at| at.saturating_sub(self.clocks.now().boot).min(far));
+        let at = [due, lookup].into_iter().flatten().fold(Instant::now() + delay, Instant::min);
+        self.alarm.as_mut().reset(at);
     }
 
     /// Hands in all that has arrived; whether that was all. Each datagram's time is read after it was received.
@@ -250,9 +271,8 @@ impl Task {
 
     /// Sends what is to be sent, tells what has happened; why to stop, if it is time to.
     fn drain_core(&mut self) -> Option<StopReason> {
-        let mut buf = [0; DATAGRAM_MAX];
-        while let Some(transmit) = self.core.poll_transmit(&mut buf) {
-            self.link.send(transmit.to, &buf[..transmit.len]);
+        while let Some(transmit) = self.core.poll_transmit(&mut self.outgoing) {
+            self.link.send(transmit.to, &self.outgoing[..transmit.len]);
         }
         self.link.flush();
         let mut stop = None;
