@@ -22,6 +22,8 @@ const FIRST_SIGN: u32 = 10;
 /// Nobody is suspected before a second heartbeat is overdue by half an interval, in half intervals: however punctual a
 /// node has been, its first hiccup is not its death.
 const SILENCE_MIN: u32 = 5;
+/// An answer by way of others is good for so many intervals: twice the time until they are asked again, and some.
+const REACHED_LATELY: u32 = 10;
 /// Who is doubted already is looked at again every so many intervals.
 const LOOK_AGAIN: u32 = 4;
 
@@ -106,7 +108,7 @@ impl Node {
     fn judge(&mut self, at: usize, now: Duration) -> Opinion {
         let interval = self.config.interval;
         let peer = self.peers.at(at);
-        let recent = |reached: Duration| now.saturating_sub(reached) < 2 * LOOK_AGAIN * interval;
+        let recent = |reached: Duration| now.saturating_sub(reached) < REACHED_LATELY * interval;
         let reached = peer.probe.as_ref().and_then(|probe| probe.reached);
         if reached.is_some_and(|reached| recent(reached) && reached > peer.last_sign()) {
             return Opinion::Unsure;
