@@ -16,5 +16,5 @@ pub use crate::core::identity::{BootId, Identity, Incarnation, NodeId, StorageId
 pub use crate::core::opinion::{Opinion, Suspicion};
 pub use crate::core::outbox::Transmit;
 pub use crate::core::record::{Metadata, Pause, Record, Status};
-pub use crate::core::{Member, Node, Setup};
+pub use crate::core::{Link, Member, Node, Setup};
 pub use crate::wire::DATAGRAM_MAX;

@@ -91,3 +91,16 @@ fn shrinking_keeps_what_matters() {
     assert_eq!(small.faults.len(), 1, "{:#?}", small.faults);
     assert!(matches!(small.faults[0].fault, Fault::Pause(_)));
 }
+
+/// Datagrams that decode, but say anything: nothing panics, nothing grows without bounds.
+#[test]
+fn nonsense_with_good_checksums_is_survived() {
+    for seed in 0..20 {
+        let mut scenario = Scenario::calm(seed, 6, 100);
+        scenario.end = scenario.calm;
+        let outcome = run(&scenario, false, &mutant::talks_nonsense);
+        // Such a cluster cannot be well, and the checkers may say so; but nothing panics, and nothing grows.
+        let Ok(world) = outcome else { continue };
+        assert!(world.hosts.iter().filter_map(|h| h.node.as_ref()).all(|n| n.members().count() < 1000));
+    }
+}

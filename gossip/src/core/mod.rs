@@ -35,7 +35,7 @@ mod sync;
 mod timer;
 mod watch;
 
-pub use query::Member;
+pub use query::{Link, Member};
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -137,6 +137,8 @@ pub struct Node {
     farewell: Option<Arc<Record>>,
     /// Boot ids of processes that claimed a name in use, each reported once.
     rivals: Vec<BootId>,
+    /// A version that somebody believes this node's opinions have reached; the next set goes beyond it.
+    opinions_floor: Option<Version>,
     members: Members,
     rings: Rings,
     peers: Peers,
@@ -177,6 +179,7 @@ impl Node {
             phase: Phase::Running,
             farewell: None,
             rivals: Vec::new(),
+            opinions_floor: None,
             members,
             rings: Rings::new(config.cluster.hash, config.rings, key),
             peers: Peers::default(),
