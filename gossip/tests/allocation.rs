@@ -1,4 +1,5 @@
 //! The heartbeat path allocates nothing once it is warm.
+#![allow(clippy::expect_used, reason = "helpers of tests are tests")]
 
 use std::alloc::System;
 use std::net::SocketAddr;

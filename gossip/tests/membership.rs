@@ -1,4 +1,5 @@
 //! Joining, leaving, coming back, moving, and quarrelling over a name.
+#![allow(clippy::expect_used, reason = "helpers of tests are tests")]
 
 mod sim;
 

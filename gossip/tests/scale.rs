@@ -2,6 +2,7 @@
 //!
 //! CI goes to 1,000 nodes. Ten thousand take a few minutes and some 8 GB:
 //! `cargo test --release -p gossip --test scale -- --ignored --nocapture`
+#![allow(clippy::expect_used, reason = "helpers of tests are tests")]
 
 mod sim;
 

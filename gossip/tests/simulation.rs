@@ -1,6 +1,7 @@
 //! The real core under simulated weather. See `sim/mod.rs` for how it works.
 //!
 //! `SIM_SEEDS=100000 cargo test --release -p gossip --test simulation seeds` soaks; `SIM_FIRST` sets the first seed.
+#![allow(clippy::expect_used, reason = "helpers of tests are tests")]
 
 mod sim;
 
@@ -69,6 +70,8 @@ fn mutants_are_caught_by_the_checker_they_are_meant_for() {
             "{name} was not caught as {expected:?}: {what:?}"
         );
     }
+    let what = caught(&estranged(3), &mutant::digests_agree_always);
+    assert!(what.contains("old record"), "what is not compared was repaired all the same: {what}");
 }
 
 #[test]

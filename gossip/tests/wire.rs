@@ -1,6 +1,7 @@
 //! The wire format: pinned by golden bytes, and closed to everything else.
 //!
 //! `BLESS=1 cargo test -p gossip --test wire` writes the golden files anew, after a change of the format that is meant.
+#![allow(clippy::expect_used, reason = "helpers of tests are tests")]
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
