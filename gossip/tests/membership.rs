@@ -278,3 +278,34 @@ fn halves_find_each_other_after_a_long_partition() {
         }
     }
 }
+
+#[test]
+fn a_node_that_does_not_know_its_address_is_told() {
+    let mut world = World::new(config(100).build().expect("valid"), 2, 13);
+    world.start(0, 1);
+    world.drain(0);
+    let real = world.hosts[1].addr;
+    world.hosts[1].addr = SocketAddr::from(([0, 0, 0, 0], 7000));
+    world.start(1, 1);
+    world.hosts[1].addr = real;
+    world.drain(1);
+    world.run_for(Duration::from_secs(3));
+    let own = world.hosts[1].node.as_ref().map(|node| node.record().addr);
+    assert_eq!(own, Some(real));
+    assert_well(&world);
+}
+
+#[test]
+fn everybody_may_restart_at_once() {
+    let mut world = cluster(12, 14);
+    for host in 0..12 {
+        world.crash(host);
+    }
+    world.run_for(Duration::from_secs(1));
+    for host in 0..12 {
+        world.start(host, 2);
+        world.drain(host);
+    }
+    world.run_for(Duration::from_secs(5));
+    assert_well(&world);
+}

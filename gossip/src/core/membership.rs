@@ -122,7 +122,8 @@ impl Node {
             self.report_conflict(record, known);
             return Learnt::Conflict { known };
         }
-        if other_version > self.record().version {
+        // Of a node that leaves the farewell is the newest there is, and is not in its own table.
+        if other_version > self.record().version && self.farewell.is_none() {
             // Somebody has miscounted. The owner's word must be the newest again.
             self.rewrite(|record| record.version = other_version);
         }
@@ -205,8 +206,9 @@ impl Node {
     /// Makes peers of those who are neighbours now, and guests of those who no longer are.
     pub(super) fn meet_neighbours(&mut self) {
         let wanted = self.neighbours();
+        let now = self.now.boot;
         for peer in self.peers.iter_mut() {
-            peer.neighbour = wanted.binary_search(&peer.key).is_ok();
+            peer.be_neighbour(wanted.binary_search(&peer.key).is_ok(), now);
         }
         for &key in &wanted {
             if self.peers.by_key(key).is_none()
