@@ -126,8 +126,8 @@ pub enum CommandError {
 pub enum SetError {
     /// It does not fit.
     #[error(transparent)]
-    Metadata(MetadataError),
+    Metadata(#[from] MetadataError),
     /// The node has stopped.
     #[error(transparent)]
-    Command(CommandError),
+    Command(#[from] CommandError),
 }

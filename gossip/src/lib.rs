@@ -72,11 +72,11 @@ pub use driver::faults;
 #[cfg(feature = "tokio")]
 pub use handle::{Builder, Events, Farewell, HeldOpinion, Node, NodeError, Watch};
 
-pub use crate::core::Member;
 pub use crate::core::clock::Now;
 pub use crate::core::counters::Counters;
 pub use crate::core::event::{Event, Refusal};
 pub use crate::core::identity::{BootId, Identity, Incarnation, NodeId, StorageId, Version};
 pub use crate::core::opinion::{Opinion, Suspicion};
 pub use crate::core::record::{Metadata, Pause, Record, Status};
+pub use crate::core::{Link, Member};
 pub use crate::wire::DATAGRAM_MAX;

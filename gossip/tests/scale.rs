@@ -2,6 +2,7 @@
 //!
 //! CI goes to 1,000 nodes. Ten thousand take a few minutes and some 8 GB:
 //! `cargo test --release -p gossip --test scale -- --ignored --nocapture`
+#![allow(clippy::expect_used, reason = "helpers of tests are tests")]
 
 mod sim;
 
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gossip::{Event, NodeId, Opinion, Record};
+use sim::network::Rule;
 use sim::world::{Step, World, config};
 use sim::{MS, Nanos, SECOND};
 
@@ -25,6 +27,8 @@ struct Row {
     /// Intervals until everybody knew of a join, and until everybody knew that somebody suspects a crashed node; of the
     /// latter also from the first suspicion on.
     join: f64,
+    /// Seconds until the newcomer knew everybody.
+    newcomer: f64,
     crash: f64,
     crash_spread: f64,
 }
@@ -68,6 +72,16 @@ fn spread(world: &mut World, tell: usize, limit: Nanos, done: impl Fn(&Event) ->
     (first.unwrap_or(start) - start, last - start)
 }
 
+/// How long the host of this number takes from its start until it knows as many nodes as there are.
+fn caught_up(world: &mut World, nodes: usize) -> Nanos {
+    let known = |world: &World| world.hosts[nodes].node.as_ref().map_or(0, |node| node.members().count());
+    while known(world) <= nodes {
+        assert!(world.now - world.hosts[nodes].started < 120 * SECOND, "{} known", known(world));
+        world.run_for(Duration::from_millis(100));
+    }
+    world.now - world.hosts[nodes].started
+}
+
 fn measure(nodes: usize, idle: u64) -> Row {
     let mut world = acquainted(nodes);
     world.run_for(Duration::from_secs(12));
@@ -82,7 +96,7 @@ fn measure(nodes: usize, idle: u64) -> Row {
     let joined = |event: &Event| matches!(event, Event::Joined { id, .. } if *id == newcomer);
     let (_, join) = spread(&mut world, nodes, 60 * SECOND, joined);
 
-    world.run_for(Duration::from_secs(2));
+    let newcomer = caught_up(&mut world, nodes);
     let victim: NodeId = world.hosts[nodes / 2].id.clone();
     world.crash(nodes / 2);
     let suspected = |event: &Event| matches!(event, Event::Opinion { target, opinion: Opinion::Suspect, .. } if *target == victim);
@@ -95,6 +109,7 @@ fn measure(nodes: usize, idle: u64) -> Row {
         datagrams: per_node(before.datagrams, after.datagrams),
         longest: world.network.stats.longest,
         join: intervals(join),
+        newcomer: newcomer as f64 / 1e9,
         crash: intervals(crash),
         crash_spread: intervals(crash - first),
     }
@@ -102,13 +117,20 @@ fn measure(nodes: usize, idle: u64) -> Row {
 
 fn table(rows: &[Row]) {
     println!(
-        "| nodes | B/s a node | datagrams/s a node | longest datagram, B | join known to all, intervals | crash known to all | of it after the first suspicion |"
+        "| nodes | B/s a node | datagrams/s a node | longest datagram, B | join known to all, intervals | newcomer knows all, s | crash known to all, intervals | of it after the first suspicion |"
     );
-    println!("| --- | --- | --- | --- | --- | --- | --- |");
+    println!("| --- | --- | --- | --- | --- | --- | --- | --- |");
     for row in rows {
         println!(
-            "| {} | {:.0} | {:.1} | {} | {:.1} | {:.1} | {:.1} |",
-            row.nodes, row.bytes, row.datagrams, row.longest, row.join, row.crash, row.crash_spread
+            "| {} | {:.0} | {:.1} | {} | {:.1} | {:.1} | {:.1} | {:.1} |",
+            row.nodes,
+            row.bytes,
+            row.datagrams,
+            row.longest,
+            row.join,
+            row.newcomer,
+            row.crash,
+            row.crash_spread
         );
     }
 }
@@ -154,4 +176,48 @@ fn a_hundred_nodes_that_start_together_find_each_other() {
     if let Err(what) = sim::check::converged(&world) {
         panic!("{what}");
     }
+}
+
+#[test]
+fn when_half_of_a_hundred_crash_together_the_others_hold_together() {
+    let mut world = acquainted(100);
+    world.run_for(Duration::from_secs(20));
+    for index in (0..100).step_by(2) {
+        world.crash(index);
+    }
+    world.run_for(Duration::from_secs(10));
+    for index in (1..100).step_by(2) {
+        let node = world.hosts[index].node.as_ref().expect("it runs");
+        let accused = |dead: &usize| node.member(&world.hosts[*dead].id).is_some_and(|m| m.accusers > 0);
+        let found = (0..100).step_by(2).filter(accused).count();
+        assert!(found >= 49, "n{index} knows of {found} of 50 that they are suspected");
+    }
+    if let Err(what) = sim::check::converged(&world) {
+        panic!("{what}");
+    }
+}
+
+#[test]
+fn halves_of_two_hundred_that_each_changed_meet_again() {
+    let mut world = acquainted(200);
+    world.run_for(Duration::from_secs(10));
+    world.network.rules.push((0, Rule::Partition((0..100).collect())));
+    world.run_for(Duration::from_secs(60));
+    for index in (0..200).step_by(10) {
+        let now = world.hosts[index].now(world.now);
+        let node = world.hosts[index].node.as_mut().expect("it runs");
+        node.set_metadata(now, "seen", "both sides").expect("fits");
+        world.drain(index);
+    }
+    world.crash(3);
+    world.start(3, 2);
+    world.drain(3);
+    world.run_for(Duration::from_secs(60));
+    world.network.rules.clear();
+    let healed = world.now;
+    while let Err(what) = sim::check::converged(&world) {
+        world.run_for(Duration::from_millis(100));
+        assert!(world.now - healed < 20 * SECOND, "{what}");
+    }
+    println!("one again after {:.1} s", (world.now - healed) as f64 / 1e9);
 }

@@ -1,4 +1,5 @@
 //! What the gossip layer promises in numbers, at n = 20 and an interval of 100 ms.
+#![allow(clippy::expect_used, reason = "helpers of tests are tests")]
 
 mod sim;
 
@@ -36,11 +37,11 @@ fn opinions(world: &mut World, length: Nanos) -> Vec<(Nanos, usize, String, Opin
     formed
 }
 
-fn detection(seconds: u64, rule: Option<Rule>) -> (Vec<f64>, usize) {
+fn detection(seconds: u64, rule: Option<&Rule>) -> (Vec<f64>, usize) {
     let (mut times, mut missed) = (Vec::new(), 0);
     for seed in 0..10 {
         let mut world = cluster(seed, 2);
-        world.network.rules.extend(rule.clone().map(|rule| (0, rule)));
+        world.network.rules.extend(rule.map(|rule| (0, rule.clone())));
         world.run_for(Duration::from_secs(seconds - 2));
         // At any moment between two heartbeats.
         let skew = world.rng.between(0, 100 * MS);
@@ -75,7 +76,7 @@ fn a_killed_node_is_suspected_by_all_survivors_within_a_second() {
 #[test]
 fn loss_delays_detection_but_does_not_prevent_it() {
     for loss in [0.01, 0.1, 0.3] {
-        let (times, missed) = detection(60, Some(Rule::Loss(loss)));
+        let (times, missed) = detection(60, Some(&Rule::Loss(loss)));
         let (median, max) = (times[times.len() / 2], times.last().copied().unwrap_or_default());
         println!("loss {loss}: median {median:.3} s, max {max:.3} s, missed {missed}");
         assert!(missed == 0, "{missed} of {} never suspected it", 10 * (HOSTS - 1));

@@ -136,8 +136,12 @@ impl Node {
     pub(super) fn on_heartbeat(&mut self, from: SocketAddr, frame: &Frame, beat: &Heartbeat, items: &[Item]) {
         let now = self.now.boot;
         let Some(at) = self.peers.position(frame.from) else {
-            // Its news waits until it is known whose it is.
-            return self.ask_stranger(from, frame.from);
+            // Its news waits until it is known whose it is. Who only answers need not be known: were it asked, the
+            // two would go on meeting and forgetting each other.
+            if !beat.returning {
+                self.ask_stranger(from, frame.from);
+            }
+            return;
         };
         let peer = self.peers.at(at);
         if beat.returning && !peer.neighbour {

@@ -104,6 +104,7 @@ impl Node {
     /// What others say of this very node can only be an echo, a rival, or a successor.
     fn learn_own_record(&mut self, record: &Record) -> Learnt {
         let (own, other) = (&self.identity, &record.identity);
+        let other_version = record.version;
         if own.id != other.id {
             self.counters.conflicts += 1;
             return Learnt::Collision;
@@ -120,6 +121,11 @@ impl Node {
             let known = own.boot;
             self.report_conflict(record, known);
             return Learnt::Conflict { known };
+        }
+        // Of a node that leaves the farewell is the newest there is, and is not in its own table.
+        if other_version > self.record().version && self.farewell.is_none() {
+            // Somebody has miscounted. The owner's word must be the newest again.
+            self.rewrite(|record| record.version = other_version);
         }
         Learnt::Known
     }
@@ -142,7 +148,7 @@ impl Node {
 
     fn learn_opinions(&mut self, opinions: &Arc<Opinions>, tell: bool) {
         if opinions.observer == self.key {
-            return;
+            return self.learn_own_opinions(opinions);
         }
         let Some(before) = self.members.learn_opinions(opinions) else { return };
         self.changed();
@@ -155,6 +161,15 @@ impl Node {
         targets.dedup();
         for target in targets {
             self.report_opinion(before.as_deref(), opinions, target);
+        }
+    }
+
+    /// As with records: nobody else may have the last word on this node's opinions.
+    fn learn_own_opinions(&mut self, opinions: &Opinions) {
+        let own = self.members.of(self.key).and_then(|slot| slot.opinions.as_ref()).map(|own| own.version);
+        if opinions.incarnation == self.identity.incarnation && own < Some(opinions.version) {
+            self.opinions_floor = Some(opinions.version);
+            self.publish_opinions();
         }
     }
 
@@ -191,8 +206,9 @@ impl Node {
     /// Makes peers of those who are neighbours now, and guests of those who no longer are.
     pub(super) fn meet_neighbours(&mut self) {
         let wanted = self.neighbours();
+        let now = self.now.boot;
         for peer in self.peers.iter_mut() {
-            peer.neighbour = wanted.binary_search(&peer.key).is_ok();
+            peer.be_neighbour(wanted.binary_search(&peer.key).is_ok(), now);
         }
         for &key in &wanted {
             if self.peers.by_key(key).is_none()

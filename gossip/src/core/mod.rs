@@ -12,6 +12,7 @@
 //! ```
 
 pub(crate) mod clock;
+mod command;
 pub(crate) mod counters;
 mod detector;
 pub(crate) mod event;
@@ -36,7 +37,7 @@ mod timer;
 mod watch;
 
 pub use outbox::Transmit;
-pub use query::Member;
+pub use query::{Link, Member};
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -61,7 +62,6 @@ use self::rng::Rng;
 use self::sync::Sync;
 use self::timer::{Timer, Timers};
 use crate::config::Config;
-use crate::error::{CommandError, MetadataError, SetError};
 use crate::wire::{self, DATAGRAM_MAX, Encoder, Head, Item, Tag};
 
 /// What a node needs to come to life.
@@ -139,6 +139,8 @@ pub struct Node {
     farewell: Option<Arc<Record>>,
     /// Boot ids of processes that claimed a name in use, each reported once.
     rivals: Vec<BootId>,
+    /// A version that somebody believes this node's opinions have reached; the next set goes beyond it.
+    opinions_floor: Option<Version>,
     members: Members,
     rings: Rings,
     peers: Peers,
@@ -179,6 +181,7 @@ impl Node {
             phase: Phase::Running,
             farewell: None,
             rivals: Vec::new(),
+            opinions_floor: None,
             members,
             rings: Rings::new(config.cluster.hash, config.rings, key),
             peers: Peers::default(),
@@ -297,123 +300,8 @@ impl Node {
     }
 }
 
-/// Commands.
-impl Node {
-    /// Sets one of this node's metadata; true if that changed anything.
-    ///
-    /// # Errors
-    ///
-    /// [`SetError`] if it breaks a limit or the node has stopped; nothing is changed then.
-    pub fn set_metadata(&mut self, now: Now, key: &str, value: &str) -> Result<bool, SetError> {
-        self.advance(now);
-        self.check_running()?;
-        let mut metadata = self.record().metadata.clone();
-        let changed = metadata.set(key, value)?;
-        if changed {
-            self.rewrite(|record| record.metadata = metadata);
-        }
-        Ok(changed)
-    }
-
-    /// Removes one of this node's metadata; true if it was there.
-    ///
-    /// # Errors
-    ///
-    /// [`CommandError`] if the node has stopped.
-    pub fn remove_metadata(&mut self, now: Now, key: &str) -> Result<bool, CommandError> {
-        self.advance(now);
-        self.check_running()?;
-        let mut metadata = self.record().metadata.clone();
-        let changed = metadata.remove(key);
-        if changed {
-            self.rewrite(|record| record.metadata = metadata);
-        }
-        Ok(changed)
-    }
-
-    /// Tells everybody that this node is now reached at another address.
-    ///
-    /// # Errors
-    ///
-    /// [`CommandError`] if the node has stopped.
-    pub fn set_addr(&mut self, now: Now, addr: SocketAddr) -> Result<(), CommandError> {
-        self.advance(now);
-        self.check_running()?;
-        if self.record().addr != addr {
-            self.rewrite(|record| record.addr = addr);
-        }
-        Ok(())
-    }
-
-    /// Replaces the addresses to call, for instance after their names have been resolved again.
-    pub fn set_seeds(&mut self, now: Now, seeds: Vec<SocketAddr>) {
-        self.advance(now);
-        self.seeds.replace(seeds);
-    }
-
-    /// Takes in members from a list that was saved in an earlier life, or comes with the deployment.
-    ///
-    /// They are hearsay: their owners' newer records replace these, and none of them counts as heard.
-    pub fn introduce(&mut self, now: Now, records: impl IntoIterator<Item = Arc<Record>>) {
-        self.advance(now);
-        for record in records {
-            if record.identity.id != self.identity.id && record.status != Status::Left {
-                self.introduce_one(record);
-            }
-        }
-        self.meet_neighbours();
-        self.revision += 1;
-    }
-
-    /// Says that this node will be silent for up to `max` on purpose; its observers hold back that long.
-    ///
-    /// It ends when [`resume`](Self::resume) is called, when the node notices that it has been paused, or by itself.
-    ///
-    /// # Errors
-    ///
-    /// [`CommandError`] if the node has stopped.
-    pub fn announce_pause(&mut self, now: Now, max: Duration) -> Result<(), CommandError> {
-        self.advance(now);
-        self.check_running()?;
-        self.on_announce_pause(max);
-        Ok(())
-    }
-
-    /// Ends an announced pause.
-    ///
-    /// # Errors
-    ///
-    /// [`CommandError`] if the node has stopped.
-    pub fn resume(&mut self, now: Now) -> Result<(), CommandError> {
-        self.advance(now);
-        self.check_running()?;
-        self.on_resume();
-        Ok(())
-    }
-
-    /// Leaves the cluster for good: tells it so, waits for acknowledgements ([`Event::LeaveDone`]), and stops.
-    ///
-    /// # Errors
-    ///
-    /// [`CommandError`] if the node has left already.
-    pub fn leave(&mut self, now: Now) -> Result<(), CommandError> {
-        self.advance(now);
-        self.check_running()?;
-        self.begin_leave();
-        Ok(())
-    }
-}
-
 /// What the parts of the state machine share.
 impl Node {
-    fn check_running(&self) -> Result<(), CommandError> {
-        match self.phase {
-            Phase::Running => Ok(()),
-            Phase::Leaving(_) | Phase::Stopped { superseded: false } => Err(CommandError::Left),
-            Phase::Stopped { superseded: true } => Err(CommandError::Superseded),
-        }
-    }
-
     /// Falls silent for ever.
     fn stop(&mut self, superseded: bool) {
         self.phase = Phase::Stopped { superseded };
@@ -441,17 +329,5 @@ impl Node {
             let fitted = self.send(to, tag, head, items);
             items = &items[fitted..];
         }
-    }
-}
-
-impl From<MetadataError> for SetError {
-    fn from(error: MetadataError) -> Self {
-        Self::Metadata(error)
-    }
-}
-
-impl From<CommandError> for SetError {
-    fn from(error: CommandError) -> Self {
-        Self::Command(error)
     }
 }

@@ -18,11 +18,24 @@ pub(super) struct Pace {
     /// Until then nobody is judged: what others sent meanwhile may still be on its way in.
     pub(super) quiet_until: Duration,
     /// 0 while punctual, up to [`Pace::UNWELL_MAX`] while hardly ever scheduled in time.
-    pub(super) unwell: u32,
+    unwell: u32,
 }
 
 impl Pace {
     const UNWELL_MAX: u32 = 8;
+
+    /// After a pause, judges nobody for an interval. Not again and again: a process that is always late would never judge
+    /// anybody.
+    fn be_quiet(&mut self, now: Duration, late: Duration, interval: Duration) {
+        if late >= interval && now >= self.quiet_until + 4 * interval {
+            self.quiet_until = now + interval;
+        }
+    }
+
+    /// How much more evidence against others is asked for.
+    pub(super) fn caution(&self) -> f64 {
+        1.0 + f64::from(self.unwell) / f64::from(2 * Self::UNWELL_MAX)
+    }
 
     /// Called at every tick that was in time.
     pub(super) fn recover(&mut self) {
@@ -47,7 +60,7 @@ impl Node {
 
     fn on_late(&mut self, late: Duration, now: Duration) {
         self.pace.accounted = now;
-        self.pace.quiet_until = now + self.config.interval;
+        self.pace.be_quiet(now, late, self.config.interval);
         self.pace.unwell = (self.pace.unwell + 2).min(Pace::UNWELL_MAX);
         self.counters.pauses += 1;
         for peer in self.peers.iter_mut() {

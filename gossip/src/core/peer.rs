@@ -112,6 +112,16 @@ impl Peer {
         self.detector.phi(now) + self.probe.as_ref().map_or(0.0, |probe| probe.evidence(reach))
     }
 
+    /// Makes it a neighbour or a guest. Of a guest heartbeats are not expected, so a silence from that time means nothing.
+    pub(crate) fn be_neighbour(&mut self, neighbour: bool, now: Duration) {
+        if neighbour && !self.neighbour {
+            self.detector.stalled(now.saturating_sub(self.last_sign()));
+            self.met = now;
+            self.look_at = Duration::MAX;
+        }
+        self.neighbour = neighbour;
+    }
+
     /// Whether it is worth telling news to.
     pub(crate) fn listens(&self) -> bool {
         self.opinion == Opinion::Trust

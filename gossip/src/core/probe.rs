@@ -13,7 +13,7 @@ use super::peer::{Peer, Probe};
 use crate::wire::{Frame, Head, Tag};
 
 /// How often the same question is asked, in intervals: while the answer is urgent, and later.
-const ASK_AGAIN: (u32, u32) = (1, 8);
+const ASK_AGAIN: (u32, u32) = (1, 4);
 
 /// The most decades that unanswered questions add to a silence.
 ///

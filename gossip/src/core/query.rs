@@ -20,6 +20,18 @@ pub struct Member {
     pub opinion: Option<Opinion>,
     /// How many observers publish that they suspect it.
     pub accusers: usize,
+    /// The link to it, if this node is one of its observers and has heard it.
+    pub link: Option<Link>,
+}
+
+/// What heartbeats to and from a neighbour say of the link between.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Link {
+    /// The smoothed round-trip time, without the time for which acknowledgements were held back.
+    pub rtt: Option<Duration>,
+    /// How many of its heartbeats lie between its newest and the newest acknowledgement that it has from here; 65,535 for
+    /// that many or none at all. A large number says that it is heard but does not hear.
+    pub ack_lag: u16,
 }
 
 impl Node {
@@ -54,6 +66,7 @@ impl Node {
             record: slot.record.clone(),
             opinion: peer.map(|p| p.opinion),
             accusers: usize::from(slot.accusers),
+            link: peer.filter(|p| p.heard.is_some()).map(|p| Link { rtt: p.rtt, ack_lag: p.ack_lag }),
         }
     }
 

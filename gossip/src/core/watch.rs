@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::Node;
 use super::event::Event;
-use super::identity::Version;
+use super::identity::{Key, Version};
 use super::news::{Kind, Topic};
 use super::opinion::{Doubt, Doubts, Level, Opinion, Opinions};
 use super::peer::Peer;
@@ -22,6 +22,8 @@ const FIRST_SIGN: u32 = 10;
 /// Nobody is suspected before a second heartbeat is overdue by half an interval, in half intervals: however punctual a
 /// node has been, its first hiccup is not its death.
 const SILENCE_MIN: u32 = 5;
+/// An answer by way of others is good for so many intervals: twice the time until they are asked again, and some.
+const REACHED_LATELY: u32 = 10;
 /// Who is doubted already is looked at again every so many intervals.
 const LOOK_AGAIN: u32 = 4;
 
@@ -77,7 +79,7 @@ impl Node {
             peer.excuse_ends(now);
         }
         if peer.heard.is_none() {
-            peer.published = true;
+            self.report_never_heard(at);
             return now + LOOK_AGAIN * interval;
         }
         if peer.detector.phi(now) < self.config.probe_threshold {
@@ -86,7 +88,7 @@ impl Node {
         peer.shown = 0;
         let answered_by = self.probe(at, now);
         // A process that is hardly ever scheduled in time needs more evidence against others.
-        let threshold = self.config.threshold * (1.0 + f64::from(self.pace.unwell) / 4.0);
+        let threshold = self.config.threshold * self.pace.caution();
         let reach = self.reach.odds();
         let peer = self.peers.at(at);
         let level = peer.level(now, reach);
@@ -102,11 +104,20 @@ impl Node {
         now + LOOK_AGAIN * interval
     }
 
+    /// Somebody who should have been heard by now has not: says so, once.
+    fn report_never_heard(&mut self, at: usize) {
+        let peer = self.peers.at(at);
+        if !std::mem::replace(&mut peer.published, true) {
+            let key = peer.key;
+            self.report_own_opinion(key, 0.0);
+        }
+    }
+
     /// What a silence beyond the threshold says.
     fn judge(&mut self, at: usize, now: Duration) -> Opinion {
         let interval = self.config.interval;
         let peer = self.peers.at(at);
-        let recent = |reached: Duration| now.saturating_sub(reached) < 2 * LOOK_AGAIN * interval;
+        let recent = |reached: Duration| now.saturating_sub(reached) < REACHED_LATELY * interval;
         let reached = peer.probe.as_ref().and_then(|probe| probe.reached);
         if reached.is_some_and(|reached| recent(reached) && reached > peer.last_sign()) {
             return Opinion::Unsure;
@@ -140,20 +151,28 @@ impl Node {
             peer.lapsed = now;
             peer.shown = 0;
         }
-        let (key, incarnation) = (peer.key, peer.incarnation);
-        if let Some(record) = self.members.record(key) {
-            let target = record.identity.id.clone();
-            let observer = self.identity.id.clone();
-            self.events.push(Event::Opinion { observer, target, incarnation, opinion, phi });
-        }
+        let key = peer.key;
+        self.report_own_opinion(key, phi);
+    }
+
+    fn report_own_opinion(&mut self, key: Key, phi: f64) {
+        let (Some(peer), Some(record)) = (self.peers.by_key(key), self.members.record(key)) else { return };
+        self.events.push(Event::Opinion {
+            observer: self.identity.id.clone(),
+            target: record.identity.id.clone(),
+            incarnation: peer.incarnation,
+            opinion: peer.opinion,
+            phi,
+        });
     }
 
     /// Publishes this node's doubts, if they have changed.
     pub(super) fn publish_opinions(&mut self) {
         let doubted = |p: &&Peer| p.neighbour && p.published && p.opinion != Opinion::Trust;
         let known = self.members.of(self.key).and_then(|slot| slot.opinions.clone());
-        let unchanged = known.as_ref().map_or(0, |o| o.doubts.iter().len()) == 0;
-        if unchanged && !self.peers.iter().any(|p| doubted(&p)) {
+        let floor = self.opinions_floor.take();
+        let nothing_said = known.as_ref().map_or(0, |o| o.doubts.iter().len()) == 0;
+        if nothing_said && floor.is_none() && !self.peers.iter().any(|p| doubted(&p)) {
             return;
         }
         let doubt = |p: &Peer| Doubt {
@@ -163,13 +182,13 @@ impl Node {
             level: p.level,
         };
         let doubts = Doubts::sorted(self.peers.iter().filter(doubted).map(doubt).collect());
-        if known.as_ref().is_some_and(|known| known.doubts == doubts) {
+        if floor.is_none() && known.as_ref().is_some_and(|known| known.doubts == doubts) {
             return;
         }
         let opinions = Arc::new(Opinions {
             observer: self.key,
             incarnation: self.identity.incarnation,
-            version: known.map_or(Version::FIRST, |known| known.version.next()),
+            version: known.map(|known| known.version).max(floor).map_or(Version::FIRST, Version::next),
             doubts,
         });
         self.members.learn_opinions(&opinions);

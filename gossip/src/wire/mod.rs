@@ -22,7 +22,7 @@ mod frame;
 mod limits;
 mod message;
 
-pub use frame::{Encoder, Frame, Reject, decode};
+pub use frame::{Encoder, Frame, Reject, decode, reseal};
 pub use limits::{Count, HeartbeatInterval, Micros, Padding, Tag};
 pub use message::{Ack, Bucket, Head, Heartbeat, Item, Stamp, Standing, Sums, Survey, Voucher};
 

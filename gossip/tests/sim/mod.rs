@@ -8,6 +8,7 @@
 //! It is a module and not a feature of the library: a feature would put test code into what is published. Other
 //! packages of the workspace include it by path.
 #![allow(dead_code, unreachable_pub, reason = "each program that includes it uses a part of it")]
+#![allow(clippy::expect_used, reason = "a simulation that cannot be set up has to stop")]
 
 pub mod check;
 pub mod fault;

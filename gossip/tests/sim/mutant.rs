@@ -36,7 +36,7 @@ pub fn edits_records(world: &mut World) {
         for item in items {
             if let Item::Record(record) = item
                 && from == 1
-                && record.identity.id.as_str() == "n2"
+                && record.identity.id.as_str() != "n1"
             {
                 let mut edited = Record::clone(record);
                 let _ = edited.metadata.set("owner", "n1");
@@ -53,7 +53,7 @@ pub fn writes_for_others(world: &mut World) {
         for item in items {
             if let Item::Record(record) = item
                 && from == 1
-                && record.identity.id.as_str() == "n2"
+                && record.identity.id.as_str() != "n1"
             {
                 let mut forged = Record::clone(record);
                 forged.version = forged.version.next();
@@ -127,5 +127,21 @@ pub fn stutters(world: &mut World) {
         {
             heartbeat.seq = gossip::wire::Count::clamped(1);
         }
+    }));
+}
+
+/// A network that changes bytes anywhere behind the header of one datagram in twenty, and mends the checksum.
+pub fn talks_nonsense(world: &mut World) {
+    let config = world.config.clone();
+    let mut rng = super::rng::Rng::new(world.rng.word());
+    world.tamper = Some(Box::new(move |_, mut bytes| {
+        if rng.chance(0.05) {
+            for _ in 0..rng.between(1, 5) {
+                let at = rng.between(8, bytes.len() as u64 - 4) as usize;
+                bytes[at] = rng.word() as u8;
+            }
+            gossip::wire::reseal(&config, &mut bytes);
+        }
+        bytes
     }));
 }
