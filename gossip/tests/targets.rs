@@ -65,11 +65,13 @@ fn detection(seconds: u64, rule: Option<&Rule>) -> (Vec<f64>, usize) {
 
 #[test]
 fn a_killed_node_is_suspected_by_all_survivors_within_a_second() {
-    for seconds in [10, 20, 60] {
+    for seconds in [3, 10, 20, 60] {
         let (times, missed) = detection(seconds, None);
         let (median, max) = (times[times.len() / 2], times[times.len() - 1]);
         println!("killed after {seconds} s: median {median:.3} s, max {max:.3} s, missed {missed}");
-        assert!(missed == 0 && median <= 0.6 && max <= 1.0, "{median} {max} {missed}");
+        // The first seconds of a whole cluster, when nobody has any experience, are allowed a little more.
+        let bound = if seconds < 10 { 0.8 } else { 0.6 };
+        assert!(missed == 0 && median <= bound && max <= 1.0, "{median} {max} {missed}");
     }
 }
 

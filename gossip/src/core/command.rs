@@ -103,7 +103,7 @@ impl Node {
         Ok(())
     }
 
-    /// Leaves the cluster for good: tells it so, waits for acknowledgements ([`Event::LeaveDone`]), and stops.
+    /// Leaves the cluster for good: tells it so, waits for acknowledgements ([`Event::LeaveDone`](crate::Event::LeaveDone)), and stops.
     ///
     /// # Errors
     ///

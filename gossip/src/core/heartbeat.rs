@@ -45,6 +45,9 @@ impl Beat {
     /// Every so many heartbeats carry a survey.
     const SURVEY_EVERY: u64 = 4;
 
+    /// After so many beats of its own a node shares among its detectors what each has learnt so far.
+    const YOUNG: [u64; 4] = [15, 30, 60, 120];
+
     /// Counts a tick and returns when the next one is due: on the beat, unless that has been missed.
     fn next(&mut self, now: Duration, interval: Duration) -> Duration {
         self.seq += 1;
@@ -80,6 +83,9 @@ impl Node {
         self.pace.recover();
         self.dismiss_guests(now);
         self.look_ahead(now);
+        if Beat::YOUNG.contains(&self.beat.seq) {
+            self.share_experience();
+        }
         if self.beat.seq.is_multiple_of(256) {
             self.members.forget_left(now, self.config.left_kept);
         }

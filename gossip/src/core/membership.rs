@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Node;
-use super::detector::Detector;
+use super::detector::{Detector, Experience};
 use super::event::Event;
 use super::identity::{BootId, Key};
 use super::members::Learnt;
@@ -237,16 +237,25 @@ impl Node {
             guest.and_then(|key| self.peers.remove(key));
         }
         let interval = self.config.interval;
-        let detector = Detector::new(interval, self.most_experienced(interval));
-        let mut peer = Peer::new(record, neighbour, (interval, detector), self.now.boot);
+        let detector = Detector::new(interval, self.experience(interval).as_ref());
+        let mut peer = Peer::new(record, neighbour, detector, self.now.boot);
         peer.pausing(record, self.config.pause_max, self.now.boot);
         self.peers.add(peer);
     }
 
-    /// The detector of the neighbour heard most often: what it has learnt is the best first guess for a new one.
-    fn most_experienced(&self, interval: Duration) -> Option<&Detector> {
-        let alike = self.peers.iter().filter(|p| p.interval == interval).map(|p| &p.detector);
-        alike.filter(|detector| detector.heartbeats() > 0).max_by_key(|detector| detector.heartbeats())
+    /// What all neighbours' detectors have learnt together.
+    fn experience(&self, interval: Duration) -> Option<Experience> {
+        Experience::of(self.peers.iter().map(|peer| &peer.detector), interval)
+    }
+
+    /// Shares experience among detectors that are all young: together they have heard much more than each of them.
+    pub(super) fn share_experience(&mut self) {
+        let Some(experience) = self.experience(self.config.interval) else { return };
+        for peer in self.peers.iter_mut().filter(|peer| peer.detector.interval() == self.config.interval) {
+            if let Some(last) = peer.heard {
+                peer.detector.learn_from(&experience, last);
+            }
+        }
     }
 
     /// Changes this node's own record.

@@ -88,6 +88,9 @@ pub struct Setup {
 /// call [`handle_timeout`](Self::handle_timeout).** After waking up, first hand in every datagram that has arrived, then
 /// call `handle_timeout`: what was heard counts before what was not.
 ///
+/// What is not drained is kept within limits: beyond 1,024 datagrams and the configured number of events the oldest are
+/// dropped and counted.
+///
 /// ```
 /// use std::time::Duration;
 /// use gossip::core::{Node, Setup};
@@ -121,6 +124,9 @@ pub struct Setup {
 ///     b.handle_timeout(now);
 ///     while let Some(sent) = b.poll_transmit(&mut buf) {
 ///         a.handle_datagram(now, "10.0.0.2:7000".parse()?, &buf[..sent.len]);
+///     }
+///     while let Some(sent) = a.poll_transmit(&mut buf) {
+///         b.handle_datagram(now, "10.0.0.1:7000".parse()?, &buf[..sent.len]);
 ///     }
 /// }
 /// assert!(matches!(a.poll_event(), Some(Event::Ready)));

@@ -20,8 +20,6 @@ pub(crate) struct Peer {
     /// Whether it is one by this node's own reckoning. Otherwise it is only answered, and not judged.
     pub(crate) neighbour: bool,
     pub(crate) detector: Detector,
-    /// What the detector was told of the sender's interval.
-    pub(crate) interval: Duration,
     /// The newest heartbeat: its number and when it came.
     pub(crate) heard: Option<(u64, Duration)>,
     /// The newest of this node's heartbeats that it acknowledged.
@@ -54,7 +52,9 @@ pub(crate) struct Probe {
     /// When they were last asked, and how many of them.
     pub(crate) asked: Duration,
     pub(crate) pending: u32,
-    /// How many questions had time to be answered, and how many answers came, in this silence.
+    /// How many questions had time to be answered and were not, since one last was.
+    pub(crate) unanswered: u32,
+    /// All questions of this silence that had time to be answered, and all answers.
     pub(crate) questions: u32,
     pub(crate) answers: u32,
     /// When one of them last reached it.
@@ -62,12 +62,7 @@ pub(crate) struct Probe {
 }
 
 impl Peer {
-    pub(crate) fn new(
-        record: &Record,
-        neighbour: bool,
-        (interval, detector): (Duration, Detector),
-        now: Duration,
-    ) -> Self {
+    pub(crate) fn new(record: &Record, neighbour: bool, detector: Detector, now: Duration) -> Self {
         Self {
             key: record.identity.id.key(),
             life: record.identity.life(),
@@ -75,7 +70,6 @@ impl Peer {
             addr: record.addr,
             neighbour,
             detector,
-            interval,
             heard: None,
             acked: None,
             ack_lag: u16::MAX,
@@ -96,8 +90,7 @@ impl Peer {
 
     /// Takes a heartbeat; false if it is not fresher than those before.
     pub(crate) fn beat(&mut self, seq: u64, sent: Duration, interval: Duration, now: Duration) -> bool {
-        if interval != self.interval {
-            self.interval = interval;
+        if interval != self.detector.interval() {
             self.detector = Detector::new(interval, None);
         }
         let fresh = self.detector.heartbeat(seq, sent, now);

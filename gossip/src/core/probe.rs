@@ -44,13 +44,16 @@ impl Reach {
 }
 
 impl Probe {
-    /// What it says that nobody who was asked has reached it, in decades.
+    /// Whether others have reached it so lately, and failed so little since, that it must be alive.
+    pub(super) fn vouches(&self, now: Duration, lately: Duration, reach: f64) -> bool {
+        let reached = self.reached.is_some_and(|reached| now.saturating_sub(reached) < lately);
+        reached && self.evidence(reach) < EVIDENCE_MAX
+    }
+
+    /// What it says that nobody who was asked has reached it lately, in decades.
     pub(super) fn evidence(&self, reach: f64) -> f64 {
-        if self.reached.is_some() {
-            return 0.0;
-        }
         let each = -(1.0 - reach).clamp(0.01, 1.0).log10();
-        (f64::from(self.questions) * each).min(EVIDENCE_MAX)
+        (f64::from(self.unanswered) * each).min(EVIDENCE_MAX)
     }
 }
 
@@ -63,11 +66,20 @@ impl Node {
         let wait = (interval / 2).max(3 * peer.rtt.unwrap_or_default());
         let gap = if peer.opinion == Opinion::Trust { ASK_AGAIN.0 } else { ASK_AGAIN.1 } * interval;
         let target = peer.key;
-        let fresh =
-            Probe { nonce, asked: Duration::ZERO, pending: 0, questions: 0, answers: 0, reached: None };
+        let fresh = Probe {
+            nonce,
+            asked: Duration::ZERO,
+            pending: 0,
+            unanswered: 0,
+            questions: 0,
+            answers: 0,
+            reached: None,
+        };
         let probe = peer.probe.get_or_insert(fresh);
         if now >= probe.asked + wait {
-            probe.questions = probe.questions.saturating_add(std::mem::take(&mut probe.pending));
+            let silent = std::mem::take(&mut probe.pending);
+            probe.unanswered = probe.unanswered.saturating_add(silent);
+            probe.questions = probe.questions.saturating_add(silent);
         }
         let nonce = probe.nonce;
         if probe.asked == Duration::ZERO || now >= probe.asked + gap {
@@ -136,6 +148,8 @@ impl Node {
         {
             probe.reached = Some(now);
             probe.answers = probe.answers.saturating_add(1);
+            probe.questions = probe.questions.saturating_add(std::mem::take(&mut probe.pending));
+            probe.unanswered = 0;
         }
     }
 }

@@ -116,10 +116,9 @@ impl Node {
     /// What a silence beyond the threshold says.
     fn judge(&mut self, at: usize, now: Duration) -> Opinion {
         let interval = self.config.interval;
+        let (lately, reach) = (REACHED_LATELY * interval, self.reach.odds());
         let peer = self.peers.at(at);
-        let recent = |reached: Duration| now.saturating_sub(reached) < REACHED_LATELY * interval;
-        let reached = peer.probe.as_ref().and_then(|probe| probe.reached);
-        if reached.is_some_and(|reached| recent(reached) && reached > peer.last_sign()) {
+        if peer.probe.as_ref().is_some_and(|probe| probe.vouches(now, lately, reach)) {
             return Opinion::Unsure;
         }
         let silent_since = peer.last_sign() + interval;
