@@ -152,11 +152,13 @@ impl Node {
             // Neither thinks the other a neighbour: without this they would answer each other for ever.
             return;
         }
+        let before = peer.heard.map_or(beat.seq.get(), |(seq, _)| seq + 1);
         if !peer.beat(beat.seq.get(), beat.sent.get(), beat.interval.get(), now) {
             self.counters.heartbeats_stale += 1;
             return;
         }
         self.counters.heartbeats += 1;
+        self.reach.heartbeat(beat.seq.get().saturating_sub(before));
         let moved = peer.addr != from;
         peer.addr = from;
         let key = peer.key;
