@@ -84,7 +84,7 @@ fn samples() -> Vec<(&'static str, Head, Vec<Item>)> {
             epoch: 5,
             digest: Tag(6),
             observers: Tag(7),
-            wall: Some(Micros::of(Duration::from_secs(1_700_000_000))),
+            wall: Some(1_700_000_000_000_000),
         }),
         ..heartbeat()
     };

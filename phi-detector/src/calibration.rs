@@ -31,19 +31,21 @@ impl Calibration {
     /// The levels that are counted: the whole decades 1 to 6.
     pub const LEVELS: usize = 6;
 
+    #[cfg(feature = "serde")]
     pub(crate) const fn new(heartbeats: u64, exceeded: [u32; Self::LEVELS]) -> Self {
         Self { heartbeats, exceeded }
     }
 
+    #[cfg(feature = "serde")]
     pub(crate) const fn counts(&self) -> &[u32; Self::LEVELS] {
         &self.exceeded
     }
 
-    /// A heartbeat arrived when the level was `phi`.
+    /// A heartbeat arrived; when it did, the level was `phi`, or at most 1.
     #[inline]
-    pub(crate) fn record(&mut self, phi: f64) {
+    pub(crate) fn record(&mut self, phi: Option<f64>) {
         self.heartbeats = self.heartbeats.saturating_add(1);
-        if phi > 1.0 {
+        if let Some(phi) = phi {
             for (index, count) in self.exceeded.iter_mut().enumerate() {
                 if phi > (index + 1) as f64 {
                     *count = count.saturating_add(1);
@@ -75,7 +77,7 @@ mod tests {
     #[test]
     fn each_level_is_counted_by_itself() {
         let mut calibration = Calibration::default();
-        for phi in [0.0, 1.0, 1.1, 2.5, 6.1, 100.0] {
+        for phi in [None, Some(1.0), Some(1.1), Some(2.5), Some(6.1), Some(100.0)] {
             calibration.record(phi);
         }
         let counts: [u32; 6] = core::array::from_fn(|index| calibration.exceeded(index + 1));

@@ -42,7 +42,7 @@ impl Config {
     }
 
     /// For heartbeats of unknown interval: it is taken from the first 16 heartbeats, and anew should it change by more
-    /// than a factor of two and stay there. Until then only the cold start's caution is at work, so prefer
+    /// than a factor of three and stay there. Until then only the cold start's caution is at work, so prefer
     /// [`new`](Self::new) where the interval is known.
     ///
     /// ```

@@ -119,7 +119,7 @@ impl PhiDetector {
         let (min, max) = (learnt.interval / 2, learnt.interval.saturating_mul(2));
         ConfigError::check_duration("interval", interval, min, max)?;
         let mut restored = Self::start(config, Some(interval), LifeTable::new())?;
-        let cold_bin = restored.scale.bin_of(config.grace(interval));
+        let cold_bin = restored.scale.bin_beyond(config.grace(interval));
         restored.estimator =
             Estimator::new(config.memories(), cold_bin, learnt.fast, learnt.slow, learnt.correction);
         restored.calibration = learnt.calibration;
@@ -135,7 +135,7 @@ impl PhiDetector {
         // Without any idea of the interval nothing is suspected until there is one, after the second heartbeat.
         let interval = interval.or(config.first_interval).unwrap_or(Duration::MAX);
         let scale = Scale::new(interval);
-        let cold_bin = scale.bin_of(config.grace(interval));
+        let cold_bin = scale.bin_beyond(config.grace(interval));
         Ok(Self {
             arrivals: Arrivals::default(),
             scale,
@@ -216,7 +216,7 @@ impl PhiDetector {
     fn restart(&mut self, interval: Duration) {
         self.scale = Scale::new(interval);
         let first_interval = (self.first_interval_ns > 0).then(|| from_ns(self.first_interval_ns));
-        let cold_bin = self.scale.bin_of(Config::grace_of(first_interval, interval));
+        let cold_bin = self.scale.bin_beyond(Config::grace_of(first_interval, interval));
         self.estimator = self.estimator.anew(cold_bin);
     }
 

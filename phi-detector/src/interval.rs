@@ -5,16 +5,20 @@ use core::time::Duration;
 /// Heartbeats in the first block, after which there is an interval.
 const FIRST_BLOCK: u32 = 16;
 
-/// Heartbeats in each later block, which look for a change.
+/// Heartbeats in each later block, which look for a change. A block takes at least half the time it should, so that a
+/// queue released in one instant, however long, is a part of a block and not many blocks.
 const BLOCK: u32 = 64;
+
+/// An interval has changed when it is longer or shorter by this factor; less than that the tables absorb.
+const CHANGE: u64 = 3;
 
 /// So many blocks in a row must agree on a change.
 const BLOCKS_TO_CHANGE: u8 = 3;
 
-/// Learns the interval from the first gaps, and notices when it has changed by more than a factor of two.
+/// Learns the interval from the first gaps, and notices when it has changed by more than a factor of three.
 ///
-/// What counts is the mean of a block of heartbeats without its longest gap: a mean, because bursts make most gaps on
-/// some links next to nothing; without the longest, because one stall may be longer than the rest together.
+/// What counts is the mean of a block of heartbeats, because bursts make most gaps on some links next to nothing. From
+/// the first block the longest gap is taken out: one stall may be longer than the rest together.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct IntervalLearner {
     /// What was settled on; zero until then.
@@ -45,15 +49,18 @@ impl Block {
         }
     }
 
-    /// Nanoseconds per number, at least 1, without the longest gap unless there is no other.
+    /// Nanoseconds per number, at least 1.
     fn mean_ns(&self) -> u64 {
+        (self.elapsed_ns / u64::from(self.steps.max(1))).max(1)
+    }
+
+    /// The same without the longest gap, unless there is no other.
+    fn mean_of_others_ns(&self) -> u64 {
         let others = self.steps.saturating_sub(self.longest_steps);
-        let mean_ns = if others == 0 {
-            self.elapsed_ns / u64::from(self.steps.max(1))
-        } else {
-            self.elapsed_ns.saturating_sub(self.longest_ns) / u64::from(others)
-        };
-        mean_ns.max(1)
+        if others == 0 {
+            return self.mean_ns();
+        }
+        (self.elapsed_ns.saturating_sub(self.longest_ns) / u64::from(others)).max(1)
     }
 }
 
@@ -76,24 +83,32 @@ impl IntervalLearner {
 
     /// The best guess from the block so far, at least 1 ns.
     pub(crate) fn estimate_ns(&self) -> u64 {
-        self.block.mean_ns()
+        self.block.mean_of_others_ns()
     }
 
     /// Takes in that `steps` heartbeat numbers, at least one, took `elapsed_ns`. Returns an interval when one has been
     /// settled on, for the first time or because the old one is no longer true.
     pub(crate) fn record(&mut self, elapsed_ns: u64, steps: u64) -> Option<Duration> {
         self.block.add(elapsed_ns, steps);
-        if self.block.steps < if self.is_settled() { BLOCK } else { FIRST_BLOCK } {
+        let settled = if self.is_settled() { self.look_for_change() } else { self.look_for_first() }?;
+        (self.settled_ns, self.strikes) = (settled, 0);
+        Some(Duration::from_nanos(settled))
+    }
+
+    fn look_for_first(&mut self) -> Option<u64> {
+        (self.block.steps >= FIRST_BLOCK).then(|| core::mem::take(&mut self.block).mean_of_others_ns())
+    }
+
+    fn look_for_change(&mut self) -> Option<u64> {
+        let time_min_ns = self.settled_ns.saturating_mul(u64::from(BLOCK / 2));
+        if self.block.steps < BLOCK || self.block.elapsed_ns < time_min_ns {
             return None;
         }
         let mean_ns = core::mem::take(&mut self.block).mean_ns();
-        let unchanged = (self.settled_ns / 2..=self.settled_ns.saturating_mul(2)).contains(&mean_ns);
+        let unchanged =
+            (self.settled_ns / CHANGE..=self.settled_ns.saturating_mul(CHANGE)).contains(&mean_ns);
         self.strikes = if unchanged { 0 } else { self.strikes + 1 };
-        if self.is_settled() && self.strikes < BLOCKS_TO_CHANGE {
-            return None;
-        }
-        (self.settled_ns, self.strikes) = (mean_ns, 0);
-        Some(Duration::from_nanos(mean_ns))
+        (self.strikes == BLOCKS_TO_CHANGE).then_some(mean_ns)
     }
 }
 
@@ -145,6 +160,8 @@ mod tests {
         assert_eq!(play(&mut learner, [60_000]), None);
         assert_eq!(play(&mut learner, [100; 300]), None);
         assert_eq!(play(&mut learner, [400; 300]), Some(Duration::from_millis(400)));
-        assert_eq!(play(&mut learner, [30; 400]), Some(Duration::from_millis(30)));
+        assert_eq!(play(&mut learner, [30; 1_200]), Some(Duration::from_millis(30)));
+        // A queue of ten seconds, released at once.
+        assert_eq!(play(&mut learner, [10_000].into_iter().chain([0; 333]).chain([30; 100])), None);
     }
 }

@@ -86,9 +86,7 @@ impl Node {
         if Beat::YOUNG.contains(&self.beat.seq) {
             self.share_experience();
         }
-        if self.beat.seq.is_multiple_of(256) {
-            self.members.forget_left(now, self.config.left_kept);
-        }
+        self.members.forget_left(now, self.config.left_kept);
     }
 
     /// Whoever is no neighbour, and has stopped sending, is not answered any more.
@@ -109,7 +107,7 @@ impl Node {
             epoch: 0,
             digest: Tag(self.members.digest()),
             observers: Tag(self.beat.observers),
-            wall: self.now.wall.map(Micros::of),
+            wall: self.now.wall.map(|wall| u64::try_from(wall.as_micros()).unwrap_or(u64::MAX)),
         });
         let peer = self.peers.at(at);
         let held = |at| u32::try_from(now.saturating_sub(at).as_micros()).unwrap_or(u32::MAX);
@@ -154,11 +152,13 @@ impl Node {
             // Neither thinks the other a neighbour: without this they would answer each other for ever.
             return;
         }
+        let before = peer.heard.map_or(beat.seq.get(), |(seq, _)| seq + 1);
         if !peer.beat(beat.seq.get(), beat.sent.get(), beat.interval.get(), now) {
             self.counters.heartbeats_stale += 1;
             return;
         }
         self.counters.heartbeats += 1;
+        self.reach.heartbeat(beat.seq.get().saturating_sub(before));
         let moved = peer.addr != from;
         peer.addr = from;
         let key = peer.key;

@@ -7,7 +7,6 @@ use std::time::Duration;
 use super::Node;
 use super::event::Event;
 use super::identity::{Life, Version};
-use super::opinion::Opinion;
 use super::record::Status;
 use crate::wire::{Frame, Head, Item};
 
@@ -37,7 +36,8 @@ impl Node {
     pub(super) fn begin_leave(&mut self) {
         let now = self.now.boot;
         self.rewrite_left();
-        let told = self.peers.iter().filter(|p| p.opinion == Opinion::Trust).map(|p| p.life).collect();
+        // Those out of reach too: a farewell that only a few know may be forgotten with them.
+        let told = self.peers.iter().filter(|p| p.neighbour).map(|p| p.life).collect();
         let until = now + self.config.leave_timeout;
         self.phase = Phase::Leaving(Farewell { until, told, acknowledged: BTreeSet::new() });
         self.say_farewell(now);

@@ -3,7 +3,7 @@
 //! Lives here: the newest record and opinions of each member, and of each that left. What is newer is decided by the
 //! owner's counters alone. Never here: where a record came from, or what follows from it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +18,8 @@ use crate::wire::{Bucket, Stamp, Sums};
 pub(crate) struct Members {
     slots: BTreeMap<Key, Slot>,
     left: BTreeMap<Key, Farewell>,
+    /// Who left, in the order in which it was learnt.
+    left_since: VecDeque<(Duration, Key)>,
     /// Who publishes doubts at all: few in a healthy cluster.
     doubters: BTreeSet<Key>,
     digest: Digest,
@@ -83,6 +85,7 @@ impl Members {
         Self {
             slots: BTreeMap::new(),
             left: BTreeMap::new(),
+            left_since: VecDeque::new(),
             doubters: BTreeSet::new(),
             digest: Digest::new(),
             max,
@@ -183,11 +186,11 @@ impl Members {
     fn retire(&mut self, key: Key, record: Arc<Record>, now: Duration) -> Learnt {
         // Of somebody never met there is nothing to take back.
         let Some(record_before) = self.remove(key) else { return Learnt::Known };
-        if self.left.len() >= self.max {
-            let oldest = self.left.iter().min_by_key(|(_, f)| f.learnt).map(|(&key, _)| key);
-            oldest.and_then(|key| self.left.remove(&key));
+        while self.left_since.len() >= self.max {
+            self.forget_oldest();
         }
         self.left.insert(key, Farewell { record, learnt: now });
+        self.left_since.push_back((now, key));
         Learnt::Left(record_before)
     }
 
@@ -202,9 +205,19 @@ impl Members {
         Some(slot.record)
     }
 
-    /// Forgets those who left longer ago than `kept`.
+    /// Forgets those who left longer ago than `kept`; each of them once, so that a call costs next to nothing.
     pub(crate) fn forget_left(&mut self, now: Duration, kept: Duration) {
-        self.left.retain(|_, farewell| now.saturating_sub(farewell.learnt) < kept);
+        while self.left_since.front().is_some_and(|&(learnt, _)| now.saturating_sub(learnt) >= kept) {
+            self.forget_oldest();
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        let Some((learnt, key)) = self.left_since.pop_front() else { return };
+        // It may have come back, and left again since.
+        if self.left.get(&key).is_some_and(|farewell| farewell.learnt == learnt) {
+            self.left.remove(&key);
+        }
     }
 
     /// Takes a set of opinions if it is newer than what is known and its observer's present life; returns the set that it

@@ -21,25 +21,42 @@ const ASK_AGAIN: (u32, u32) = (1, 4);
 /// this silent at least one is taken to be such a case.
 const EVIDENCE_MAX: f64 = 2.0;
 
-/// How often others reach a node that is alive, learnt from those that turned out to be.
+/// How often others who are asked reach a node that is alive.
+///
+/// Learnt from those that turned out to be; and never taken to be more than the loss of heartbeats here would let
+/// through in the four steps of a question, which is known much sooner.
 #[derive(Debug)]
-pub(super) struct Reach(f64);
+pub(super) struct Reach {
+    reached: f64,
+    loss: f64,
+}
 
 impl Default for Reach {
     fn default() -> Self {
-        Self(0.9)
+        Self { reached: 0.9, loss: 0.0 }
     }
 }
 
 impl Reach {
     const GAIN: f64 = 1.0 / 16.0;
+    const LOSS_GAIN: f64 = 1.0 / 256.0;
+    /// A longer gap is no loss but an outage, and counts as this much.
+    const GAP_MAX: u64 = 16;
 
     pub(super) fn odds(&self) -> f64 {
-        self.0
+        self.reached.min((1.0 - self.loss).powi(4))
+    }
+
+    /// A heartbeat came, and so many before it did not.
+    pub(super) fn heartbeat(&mut self, lost: u64) {
+        for _ in 0..lost.min(Self::GAP_MAX) {
+            self.loss += Self::LOSS_GAIN * (1.0 - self.loss);
+        }
+        self.loss -= Self::LOSS_GAIN * self.loss;
     }
 
     fn learn(&mut self, share: f64) {
-        self.0 += Self::GAIN * (share.min(1.0) - self.0);
+        self.reached += Self::GAIN * (share.min(1.0) - self.reached);
     }
 }
 

@@ -18,7 +18,8 @@ pub struct Member {
     pub record: Arc<Record>,
     /// What this node thinks of it, if it is one of its observers.
     pub opinion: Option<Opinion>,
-    /// How many observers publish that they suspect it.
+    /// How many observers publish that they suspect it, without those who are suspected themselves, by this node or by two
+    /// others: what a dead node said last stays written until it returns.
     pub accusers: usize,
     /// The link to it, if this node is one of its observers and has heard it.
     pub link: Option<Link>,
@@ -65,9 +66,20 @@ impl Node {
         Member {
             record: slot.record.clone(),
             opinion: peer.map(|p| p.opinion),
-            accusers: usize::from(slot.accusers),
+            accusers: if slot.accusers == 0 { 0 } else { self.credible_accusers(key) },
             link: peer.filter(|p| p.heard.is_some()).map(|p| Link { rtt: p.rtt, ack_lag: p.ack_lag }),
         }
+    }
+
+    fn credible_accusers(&self, target: Key) -> usize {
+        let suspected_here =
+            |key| self.peers.iter().any(|p| p.neighbour && p.key == key && p.opinion == Opinion::Suspect);
+        let credible = |observer: Key| {
+            self.members.of(observer).is_some_and(|slot| slot.accusers < 2) && !suspected_here(observer)
+        };
+        let accusing =
+            self.members.doubts_about(target).filter(|(_, doubt)| doubt.opinion == Opinion::Suspect);
+        accusing.filter(|&(observer, _)| credible(observer)).count()
     }
 
     /// What every observer of a node thinks of it, sorted by observer; empty if the node is not a member.

@@ -156,8 +156,8 @@ pub struct Survey {
     pub digest: Tag,
     /// Digest of whom the sender takes for its observers.
     pub observers: Tag,
-    /// The sender's wall clock.
-    pub wall: Option<Micros>,
+    /// The sender's wall clock, in microseconds since the Unix epoch. It may show anything.
+    pub wall: Option<u64>,
 }
 
 /// One of the 64 parts that all keys are divided into by their top six bits.

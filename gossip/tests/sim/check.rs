@@ -125,6 +125,10 @@ impl Check for OwnPause {
                 continue;
             }
             let Some(target) = world.hosts.iter().position(|h| h.id == *target) else { continue };
+            if !same_life(world, host, target) {
+                // What the observer has in mind is a life that is over.
+                continue;
+            }
             let heard = world.heard.get(&(host, target)).map_or(0, |heard| heard.0);
             let awake = awake_between(world, host, heard);
             if awake < self.silence_min {
@@ -136,6 +140,13 @@ impl Check for OwnPause {
         }
         Ok(())
     }
+}
+
+/// Whether what one host knows of another is the process that runs there now.
+fn same_life(world: &World, host: usize, target: usize) -> bool {
+    let known = world.hosts[host].node.as_ref().and_then(|node| node.member(&world.hosts[target].id));
+    let running = world.hosts[target].node.as_ref().map(|node| node.identity().boot);
+    known.map(|member| member.record.identity.boot) == running
 }
 
 /// For how long a host has been awake since `from`.

@@ -99,7 +99,7 @@ impl Scenario {
 
 fn random_fault(hosts: usize, interval: Nanos, rng: &mut Rng) -> Fault {
     let host = rng.index(hosts);
-    match rng.index(22) {
+    match rng.index(23) {
         0 => Fault::Net(Rule::Loss(0.4 * rng.unit())),
         1 => Fault::Net(Rule::LossTo(host, 0.5 + 0.5 * rng.unit())),
         2 => Fault::Net(Rule::Bursts(0.3 * rng.unit())),
@@ -119,6 +119,7 @@ fn random_fault(hosts: usize, interval: Nanos, rng: &mut Rng) -> Fault {
         18 => Fault::Move(host),
         19 => Fault::Starve(host, rng.between(interval / 4, 3 * interval)),
         20 => Fault::Metadata(host),
+        21 => Fault::Kill(host),
         _ => Fault::Announced(host),
     }
 }
@@ -133,8 +134,7 @@ impl World {
             &Fault::Pause(host) => self.pause(host),
             &Fault::Crash { host, .. } | &Fault::Kill(host) => self.crash(host),
             &Fault::Leave(host) => {
-                self.command(host, |node, now| node.leave(now).is_ok());
-                self.hosts[host].left |= self.hosts[host].node.is_some();
+                self.hosts[host].leaving |= self.command(host, |node, now| node.leave(now).is_ok());
                 return vec![host];
             }
             &Fault::Drift(host, ppm) => self.hosts[host].clock.set_rate(now, f64::from(ppm)),
@@ -169,7 +169,7 @@ impl World {
         self.network.rules.retain(|(of, _)| *of != number);
         match scheduled.fault {
             Fault::Pause(host) | Fault::Announced(host) => return vec![(host, self.unpause(host))],
-            Fault::Crash { host, disk } if self.hosts[host].node.is_none() && !self.hosts[host].left => {
+            Fault::Crash { host, disk } if self.hosts[host].node.is_none() && !self.hosts[host].leaving => {
                 let incarnation = if disk { self.hosts[host].stored + 1 } else { 1 };
                 self.start(host, incarnation);
                 return vec![(host, self.drain(host))];
@@ -184,14 +184,14 @@ impl World {
         Vec::new()
     }
 
-    fn command(&mut self, host: usize, command: impl FnOnce(&mut gossip::core::Node, gossip::Now) -> bool) {
+    /// Gives a command to a process, if there is one that runs and takes it.
+    fn command(&mut self, host: usize, command: impl FnOnce(&mut gossip::core::Node, gossip::Now) -> bool) -> bool {
         let now = self.hosts[host].now(self.now);
         if self.hosts[host].paused {
-            return;
+            return false;
         }
-        if let Some(node) = &mut self.hosts[host].node {
-            command(node, now);
-            self.drain(host);
-        }
+        let taken = self.hosts[host].node.as_mut().is_some_and(|node| command(node, now));
+        self.drain(host);
+        taken
     }
 }

@@ -78,7 +78,8 @@ pub struct Host {
     /// The wake-up that is scheduled.
     pub wake: Nanos,
     pub started: Nanos,
-    /// Gone for good, by leave.
+    /// Whether it was told to leave, and whether it has done so and most of its neighbours know.
+    pub leaving: bool,
     pub left: bool,
 }
 
@@ -103,6 +104,7 @@ impl Host {
             starved: 0,
             wake: Nanos::MAX,
             started: 0,
+            leaving: false,
             left: false,
         }
     }

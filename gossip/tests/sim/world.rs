@@ -314,6 +314,10 @@ impl World {
     fn obey(&mut self, index: usize, events: &[Event]) {
         for event in events {
             let wanted = match event {
+                Event::LeaveDone { acknowledged, told } => {
+                    self.hosts[index].left = 2 * acknowledged >= *told;
+                    continue;
+                }
                 Event::Refused { reason: Refusal::Incarnation { highest }, .. } => highest.get(),
                 // Its disk was wiped, and its former life is still believed in.
                 Event::Refused { reason: Refusal::NameConflict, .. } => self.hosts[index].stored,

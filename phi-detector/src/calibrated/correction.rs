@@ -26,21 +26,21 @@ const GAP_MIN: f32 = 0.1;
 /// The step γ of each level: 0.1 from level 3 on. The lower levels are exceeded so often that smaller steps suffice,
 /// and disturb less: each half decade down takes a factor of 10^¼.
 const STEPS: [f32; KNOTS] =
-    [0.005_623_413, 0.01, 0.017_782_794, 0.031_622_777, 0.056_234_133, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1];
+    [0.005_623_413, 0.01, 0.017_782_794, 0.031_622_78, 0.056_234_132, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1];
 
 /// γ·10^-k of each level: what one heartbeat without an exceedance takes off.
 const DECAYS: [f32; KNOTS] = [
     1.778_279_4e-3,
     1e-3,
-    5.623_413_3e-4,
-    3.162_277_7e-4,
+    5.623_413e-4,
+    3.162_277_6e-4,
     1.778_279_4e-4,
     1e-4,
-    3.162_277_7e-5,
+    3.162_277_6e-5,
     1e-5,
     3.162_277_7e-6,
     1e-6,
-    3.162_277_7e-7,
+    3.162_277_6e-7,
     1e-7,
 ];
 
@@ -56,13 +56,15 @@ impl Correction {
     }
 
     /// Knots at these distances from their levels, brought within bounds and into order. Each must be finite.
+    #[cfg(any(feature = "serde", test))]
     pub(crate) fn from_offsets(offsets: [f32; KNOTS]) -> Self {
         let mut correction = Self { offsets };
         correction.settle(0.0);
-        correction.put_in_order();
+        (1..KNOTS).for_each(|index| correction.put_in_order(index));
         correction
     }
 
+    #[cfg(any(feature = "serde", test))]
     pub(crate) const fn offsets(&self) -> &[f32; KNOTS] {
         &self.offsets
     }
@@ -70,6 +72,12 @@ impl Correction {
     #[inline]
     fn knot(&self, index: usize) -> f64 {
         level(index) + f64::from(self.offsets[index])
+    }
+
+    /// Whether the uncorrected `phi` is at most the level of the knot `index`.
+    #[inline]
+    pub(crate) fn at_most(&self, index: usize, phi: f64) -> bool {
+        phi <= self.knot(index)
     }
 
     /// The corrected level for the uncorrected `phi`; it never falls as `phi` grows.
@@ -102,16 +110,13 @@ impl Correction {
     /// A heartbeat arrived when the uncorrected level was `phi`: every knot it exceeded moves up by its step.
     #[inline]
     pub(crate) fn exceed(&mut self, phi: f64) {
-        if phi <= self.knot(0) {
-            return;
-        }
-        for index in 0..KNOTS {
-            if phi <= self.knot(index) {
-                break;
-            }
+        let mut index = 0;
+        while index < KNOTS && phi > self.knot(index) {
             self.offsets[index] = (self.offsets[index] + STEPS[index]).min(UP_MAX);
+            index += 1;
         }
-        self.put_in_order();
+        // Those that moved keep their order, for the higher steps are not the smaller ones. The next may have to give way.
+        self.put_in_order(index.max(1));
     }
 
     /// So many heartbeats have come since the last time: every knot moves down by that many decays.
@@ -123,10 +128,16 @@ impl Correction {
         // the order holds.
     }
 
-    fn put_in_order(&mut self) {
-        for index in 1..KNOTS {
+    /// Pushes the knot `first`, and those above it, up to where they are far enough from the one below; stops at the first
+    /// that already is.
+    #[inline]
+    fn put_in_order(&mut self, first: usize) {
+        for index in first..KNOTS {
             let least = self.offsets[index - 1] + GAP_MIN - SPACING as f32;
-            self.offsets[index] = self.offsets[index].max(least);
+            if self.offsets[index] >= least {
+                break;
+            }
+            self.offsets[index] = least;
         }
     }
 }

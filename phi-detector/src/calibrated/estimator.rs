@@ -14,8 +14,16 @@ const FAST_EVERY: u32 = 16;
 /// Heartbeats between two updates of what the slow table says.
 const SLOW_EVERY: u32 = 256;
 
-/// The uncorrected φ from which on a heartbeat is a surprise, and both are brought up to date at once.
-const SURPRISE: f64 = 2.0;
+/// Heartbeats until a few hundred more change little in what the slow table says.
+const SLOW_STEADY: u32 = 1_024;
+
+/// The uncorrected φ from which on a heartbeat is a surprise, and the curve is brought up to date at once; and that
+/// from which on it is one for the slow table, too.
+const SURPRISE: f64 = 1.5;
+const GREAT_SURPRISE: f64 = 2.5;
+
+/// The knot of the level 1.0.
+const LEVEL_1: usize = 1;
 
 /// How long the two tables remember, in heartbeats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,21 +74,22 @@ impl Estimator {
         self.curve.position(self.correction.invert(threshold))
     }
 
-    /// Learns that a heartbeat arrived at `position`; returns what φ was at that moment.
+    /// Learns that a heartbeat arrived at `position`; returns what φ was at that moment, if it was above 1.
     #[inline]
-    pub(crate) fn learn(&mut self, position: Position) -> f64 {
+    pub(crate) fn learn(&mut self, position: Position) -> Option<f64> {
         let uncorrected = self.curve.phi(position);
-        let phi = self.correction.apply(uncorrected);
+        let remarkable = !self.correction.at_most(LEVEL_1, uncorrected);
+        let phi = remarkable.then(|| self.correction.apply(uncorrected));
         self.correction.exceed(uncorrected);
         self.fast.add(position.bin);
         self.slow.add(position.bin);
         self.heartbeats = self.heartbeats.saturating_add(1);
         self.unsettled += 1;
         if uncorrected > SURPRISE {
-            self.settle(true);
+            self.settle(uncorrected > GREAT_SURPRISE);
         } else if self.unsettled == FAST_EVERY {
             // Early on the slow table changes quickly, too.
-            self.settle(self.heartbeats % SLOW_EVERY < FAST_EVERY || self.heartbeats < SLOW_EVERY);
+            self.settle(self.heartbeats % SLOW_EVERY < FAST_EVERY || self.heartbeats < SLOW_STEADY);
         }
         phi
     }

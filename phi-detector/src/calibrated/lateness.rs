@@ -70,12 +70,11 @@ impl Scale {
             (ratio.to_bits() & ((1 << F64_FRACTION_BITS) - 1)) | (F64_EXPONENT_BIAS << F64_FRACTION_BITS),
         );
         if octave < FIRST_OCTAVE_LOG2 {
-            let bin = 1 + 2 * octave as usize;
-            return if mantissa < SQRT_2 {
-                Position { bin, part: (mantissa - 1.0) / (SQRT_2 - 1.0) }
-            } else {
-                Position { bin: bin + 1, part: (mantissa - SQRT_2) / (2.0 - SQRT_2) }
-            };
+            // Which half of the octave it is depends on chance; selecting costs less than guessing.
+            let upper = usize::from(mantissa >= SQRT_2);
+            let part =
+                (mantissa - [1.0, SQRT_2][upper]) * [1.0 / (SQRT_2 - 1.0), 1.0 / (2.0 - SQRT_2)][upper];
+            return Position { bin: 1 + 2 * octave as usize + upper, part: part.min(1.0) };
         }
         let bin = FIRST_OCTAVE_BIN + (octave - FIRST_OCTAVE_LOG2) as usize;
         if bin < LAST_BIN {
@@ -102,9 +101,9 @@ impl Scale {
         self.interval_ns as f64 + ratio / self.first_bins_per_ns
     }
 
-    /// The bin in which a lateness of `lateness` lies.
-    pub(crate) fn bin_of(&self, lateness: Duration) -> usize {
-        self.position(self.interval_ns.saturating_add(to_ns(lateness))).bin
+    /// The first bin in which everything is later than `lateness`, or the last if there is none.
+    pub(crate) fn bin_beyond(&self, lateness: Duration) -> usize {
+        (self.position(self.interval_ns.saturating_add(to_ns(lateness))).bin + 1).min(LAST_BIN)
     }
 }
 
@@ -136,7 +135,8 @@ mod tests {
         assert_eq!(at(3 * 32768), Position { bin: LAST_BIN, part: 1.5 });
         assert_eq!(scale().position(0), Position { bin: 0, part: 0.0 });
         assert_eq!(at(3).bin, 4, "three is above two times the square root of two");
-        assert_eq!(scale().bin_of(Duration::from_millis(256)), 17);
+        assert_eq!(scale().bin_beyond(Duration::from_millis(255)), 17);
+        assert_eq!(scale().bin_beyond(Duration::from_secs(1_000)), LAST_BIN);
     }
 
     proptest! {

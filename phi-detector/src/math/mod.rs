@@ -5,12 +5,14 @@
 //! functions come from `libm` (the musl and FreeBSD `msun` algorithms in Rust): `core` has none, and the platform's own
 //! would give different bits on different machines.
 
+mod log10_f32;
 mod normal_phi;
 mod normal_quantile;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use core::f64::consts::LN_10;
-pub(crate) use libm::{log10f as log10_f32, sqrt};
+pub(crate) use libm::sqrt;
+pub(crate) use log10_f32::log10_f32;
 pub(crate) use normal_phi::normal_phi;
 pub(crate) use normal_quantile::normal_quantile;
