@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use tokio::net::UdpSocket;
@@ -33,9 +34,9 @@ impl Link {
         self.emulator = emulator;
     }
 
-    /// Waits until there may be something to receive. Cancel safe.
-    pub(super) async fn readable(&self) -> io::Result<()> {
-        self.socket.readable().await
+    /// Whether there may be something to receive; if not, the task is woken when there is.
+    pub(super) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.socket.poll_recv_ready(cx)
     }
 
     /// Receives one datagram, cut to the buffer; `WouldBlock` if there is none.

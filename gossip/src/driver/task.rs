@@ -3,10 +3,12 @@
 //! Each round: wait for anything; receive all that has arrived; obey; only then let time pass, so that what was heard
 //! counts before what was not; send; publish.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::net::UdpSocket;
@@ -178,6 +180,7 @@ impl Task {
                 return reason;
             }
             let wake = self.wait().await;
+            let alarm = matches!(wake, Wake::Alarm);
             match self.receive(&mut buf) {
                 Ok(true) => {}
                 // There is more: let other tasks of this thread run before it is fetched.
@@ -187,30 +190,39 @@ impl Task {
             if let Some(reason) = self.obey(wake) {
                 return reason;
             }
-            let now = self.clocks.now();
-            if self.core.poll_timeout().is_some_and(|at| at <= now.boot) {
-                self.core.handle_timeout(now);
-            }
-            if self.seeds.can_change() && Instant::now() >= self.lookup_due {
-                self.look_up();
+            if alarm {
+                self.on_alarm();
             }
         }
     }
 
-    /// Waits for a datagram, a command or a timer.
+    /// Lets time pass, if it is what the alarm rang for.
+    fn on_alarm(&mut self) {
+        let now = self.clocks.now();
+        if self.core.poll_timeout().is_some_and(|at| at <= now.boot) {
+            self.core.handle_timeout(now);
+        }
+        if self.seeds.can_change() && Instant::now() >= self.lookup_due {
+            self.look_up();
+        }
+    }
+
+    /// Waits for a timer, a datagram or a command. The timer is looked at first: a flood must not hide it.
     async fn wait(&mut self) -> Wake {
         self.set_alarm();
-        tokio::select! {
-            readable = self.link.readable() => match readable {
-                Ok(()) => Wake::Io,
-                Err(error) => Wake::Broken(error),
-            },
-            command = self.commands.recv() => command.map_or(Wake::Abandoned, Wake::Command),
-            () = &mut self.alarm => {
+        poll_fn(|cx| {
+            if self.alarm.as_mut().poll(cx).is_ready() {
                 self.alarm_for = None;
-                Wake::Io
+                return Poll::Ready(Wake::Alarm);
             }
-        }
+            match self.link.poll_readable(cx) {
+                Poll::Ready(Ok(())) => return Poll::Ready(Wake::Datagrams),
+                Poll::Ready(Err(error)) => return Poll::Ready(Wake::Broken(error)),
+                Poll::Pending => {}
+            }
+            self.commands.poll_recv(cx).map(|command| command.map_or(Wake::Abandoned, Wake::Command))
+        })
+        .await
     }
 
     /// Sets the alarm anew only if it is to ring for something else: an alarm that moves forward costs tokio a wake-up
@@ -257,7 +269,7 @@ impl Task {
             Wake::Broken(error) => return Some(StopReason::Socket(Arc::new(error))),
             Wake::Abandoned => return Some(StopReason::Shutdown),
             Wake::Command(command) => Some(command),
-            Wake::Io => None,
+            Wake::Alarm | Wake::Datagrams => None,
         };
         for _ in 0..COMMANDS_MAX {
             let Some(command) = next.take().or_else(|| self.commands.try_recv().ok()) else { break };
@@ -369,8 +381,10 @@ impl Task {
 
 /// Why the task woke up.
 enum Wake {
-    /// Time or the socket; both are looked at after every wait.
-    Io,
+    /// It is time for something.
+    Alarm,
+    /// The socket is looked at after every wait, whatever ended it.
+    Datagrams,
     Command(Command),
     /// No handle is left.
     Abandoned,
