@@ -1,0 +1,345 @@
+//! What a user chooses. Checked once, at [`ConfigBuilder::build`]; afterwards no value can be wrong.
+
+use std::time::Duration;
+
+use crate::core::identity::NodeId;
+use crate::error::ConfigError;
+use crate::hash;
+
+/// Everything a node is told before it starts. Make one with [`Config::builder`].
+///
+/// Fields marked *(same on all)* must be equal on all nodes of a cluster, or they disagree about who observes whom; it
+/// then works, but at a higher cost.
+///
+/// ```
+/// use std::time::Duration;
+/// use gossip::Config;
+///
+/// let config = Config::builder("orders-prod").interval(Duration::from_millis(200)).threshold(8.0).build()?;
+/// assert_eq!(config.interval(), Duration::from_millis(200));
+///
+/// let refused = Config::builder("orders-prod").interval(Duration::from_nanos(1)).build();
+/// assert_eq!(refused.unwrap_err().to_string(), "interval = 1ns is outside 10ms..=60s");
+/// # Ok::<(), gossip::ConfigError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    pub(crate) cluster: Cluster,
+    pub(crate) interval: Duration,
+    pub(crate) threshold: f64,
+    pub(crate) probe_threshold: f64,
+    pub(crate) probe_relays: usize,
+    pub(crate) full_mesh_max: usize,
+    pub(crate) rings: usize,
+    pub(crate) retransmit: u32,
+    pub(crate) members_max: usize,
+    pub(crate) events_max: usize,
+    pub(crate) pause_max: Duration,
+    pub(crate) pause_reported: Duration,
+    pub(crate) seed_retry_max: Duration,
+    pub(crate) leave_timeout: Duration,
+    pub(crate) left_kept: Duration,
+}
+
+/// The name of a cluster and what is derived from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Cluster {
+    pub(crate) name: NodeId,
+    /// Mixed into every checksum and ring, never sent.
+    pub(crate) hash: u64,
+    /// Sent in every frame, to tell a stranger from a damaged friend.
+    pub(crate) tag: u32,
+}
+
+impl Cluster {
+    pub(crate) fn new(name: &str) -> Result<Self, ConfigError> {
+        let name = NodeId::new(name)?;
+        let hash = hash::bytes(name.as_str().as_bytes());
+        Ok(Self { name, hash, tag: hash::mix(hash) as u32 })
+    }
+}
+
+impl Config {
+    /// Starts from the defaults, for the cluster of this name.
+    ///
+    /// The name is 1 to 64 bytes without control characters *(same on all)*. It is part of every datagram's
+    /// checksum: nodes with different names never hear each other.
+    pub fn builder(cluster: impl Into<String>) -> ConfigBuilder {
+        ConfigBuilder {
+            cluster: cluster.into(),
+            interval: Duration::from_millis(100),
+            threshold: 5.0,
+            probe_threshold: None,
+            probe_relays: 3,
+            full_mesh_max: 32,
+            rings: 5,
+            retransmit: 4,
+            members_max: 16_384,
+            events_max: 4_096,
+            pause_max: Duration::from_secs(300),
+            pause_reported: None,
+            seed_retry_max: Duration::from_secs(10),
+            leave_timeout: None,
+            left_kept: Duration::from_secs(24 * 3600),
+        }
+    }
+
+    /// The cluster's name.
+    pub fn cluster(&self) -> &str {
+        self.cluster.name.as_str()
+    }
+
+    /// The time between two heartbeats to the same neighbour.
+    pub fn interval(&self) -> Duration {
+        self.interval
+    }
+
+    /// The suspicion level at which a node is suspected.
+    pub fn threshold(&self) -> f64 {
+        self.threshold
+    }
+}
+
+/// Collects choices for a [`Config`].
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct ConfigBuilder {
+    cluster: String,
+    interval: Duration,
+    threshold: f64,
+    probe_threshold: Option<f64>,
+    probe_relays: usize,
+    full_mesh_max: usize,
+    rings: usize,
+    retransmit: u32,
+    members_max: usize,
+    events_max: usize,
+    pause_max: Duration,
+    pause_reported: Option<Duration>,
+    seed_retry_max: Duration,
+    leave_timeout: Option<Duration>,
+    left_kept: Duration,
+}
+
+impl ConfigBuilder {
+    /// Time between heartbeats to the same neighbour. Default 100 ms; 10 ms to 60 s in whole milliseconds.
+    ///
+    /// Cost is proportional to its inverse, detection time to itself. Nodes with different intervals understand
+    /// each other: every heartbeat says its sender's.
+    pub fn interval(mut self, interval: Duration) -> Self {
+        self.interval = interval;
+        self
+    }
+
+    /// Suspicion level φ at which an observer stops trusting. Default 5; 1 to 100.
+    ///
+    /// A level of 5 means: one live node in 10⁵ heartbeats is this silent. For one false suspicion in time T per
+    /// neighbour take log₁₀(T / interval). Others who were asked and could not reach the node either count for up to two
+    /// of these decades.
+    pub fn threshold(mut self, phi: f64) -> Self {
+        self.threshold = phi;
+        self
+    }
+
+    /// Level at which others are asked whether they can reach the silent node. Default 0.5 × `threshold`; 0.5 up to
+    /// `threshold`.
+    ///
+    /// The further below `threshold`, the more time an answer has before it is needed, and the more often one is
+    /// asked for in vain.
+    pub fn probe_threshold(mut self, phi: f64) -> Self {
+        self.probe_threshold = Some(phi);
+        self
+    }
+
+    /// How many others are asked at a time. Default 3; 0 (never ask) to 8.
+    pub fn probe_relays(mut self, relays: usize) -> Self {
+        self.probe_relays = relays;
+        self
+    }
+
+    /// Up to this many members everybody observes everybody; above it, neighbours on rings do *(same on all)*.
+    /// Default 32; 2 to 48.
+    pub fn full_mesh_max(mut self, members: usize) -> Self {
+        self.full_mesh_max = members;
+        self
+    }
+
+    /// Hash rings, each giving two neighbours in a large cluster *(same on all)*. Default 5; 2 to 16.
+    ///
+    /// Fewer cost less and leave fewer witnesses: 2 rings are 4 observers a node.
+    pub fn rings(mut self, rings: usize) -> Self {
+        self.rings = rings;
+        self
+    }
+
+    /// How often a piece of news is passed on, times ⌈log₂(members + 1)⌉. Default 4; 1 to 16.
+    ///
+    /// News that gets lost all the same is repaired by comparing digests, only later.
+    pub fn retransmit(mut self, factor: u32) -> Self {
+        self.retransmit = factor;
+        self
+    }
+
+    /// The most members that are remembered, this node included. Default 16,384; 2 to 1,000,000.
+    ///
+    /// Beyond it newcomers are refused and counted: memory stays bounded whatever the network says.
+    pub fn members_max(mut self, members: usize) -> Self {
+        self.members_max = members;
+        self
+    }
+
+    /// The most events that wait to be polled. Default 4,096; 16 to 1,000,000.
+    ///
+    /// When more happens the oldest are dropped, and an event says how many.
+    pub fn events_max(mut self, events: usize) -> Self {
+        self.events_max = events;
+        self
+    }
+
+    /// The longest announced pause that is believed of others. Default 5 min; 0 to 1 h.
+    pub fn pause_max(mut self, longest: Duration) -> Self {
+        self.pause_max = longest;
+        self
+    }
+
+    /// From which length a pause of one's own is reported as an event. Default 3 intervals; 1 interval to 1 h.
+    ///
+    /// Shorter ones are accounted for all the same.
+    pub fn pause_reported(mut self, shortest: Duration) -> Self {
+        self.pause_reported = Some(shortest);
+        self
+    }
+
+    /// The longest time between two calls to a seed while none has answered. Default 10 s; 1 interval to 1 h.
+    ///
+    /// Calls begin at twice the interval and slow down to this, for ever; once joined it is also the pace at which
+    /// seeds and unreachable members are called, so that halves of a cluster find each other again.
+    pub fn seed_retry_max(mut self, longest: Duration) -> Self {
+        self.seed_retry_max = longest;
+        self
+    }
+
+    /// How long a leaving node waits for others to acknowledge it. Default 20 intervals; 1 interval to 1 h.
+    pub fn leave_timeout(mut self, longest: Duration) -> Self {
+        self.leave_timeout = Some(longest);
+        self
+    }
+
+    /// How long the record of a node that left is kept, against stale news of it. Default 24 h; 1 min to 30 days.
+    ///
+    /// Should be longer than any partition that is to heal without ghosts of nodes that left meanwhile.
+    pub fn left_kept(mut self, kept: Duration) -> Self {
+        self.left_kept = kept;
+        self
+    }
+
+    /// A profile that spends little: heartbeats once a second to four neighbours, everybody's neighbour up to 8 members.
+    pub fn economy(self) -> Self {
+        self.interval(Duration::from_secs(1)).full_mesh_max(8).rings(2)
+    }
+
+    /// Checks all fields and their relations.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] with the field's name, its value, and what would be accepted.
+    pub fn build(self) -> Result<Config, ConfigError> {
+        let hour = Duration::from_secs(3600);
+        let interval =
+            duration("interval", self.interval, Duration::from_millis(10), Duration::from_secs(60))?;
+        if !interval.subsec_nanos().is_multiple_of(1_000_000) {
+            return Err(ConfigError::Millis { field: "interval", value: interval });
+        }
+        let threshold = number("threshold", self.threshold, 1.0, 100.0)?;
+        let probe = self.probe_threshold.unwrap_or(0.5 * threshold);
+        if probe > threshold {
+            return Err(ConfigError::Relation {
+                field: "probe_threshold",
+                value: probe.to_string(),
+                relation: "above",
+                other: "threshold",
+                bound: threshold.to_string(),
+            });
+        }
+        Ok(Config {
+            cluster: Cluster::new(&self.cluster)?,
+            interval,
+            threshold,
+            probe_threshold: number("probe_threshold", probe, 0.5, 100.0)?,
+            probe_relays: count("probe_relays", self.probe_relays, 0, 8)?,
+            full_mesh_max: count("full_mesh_max", self.full_mesh_max, 2, 48)?,
+            rings: count("rings", self.rings, 2, 16)?,
+            retransmit: count("retransmit", self.retransmit as usize, 1, 16)? as u32,
+            members_max: count("members_max", self.members_max, 2, 1_000_000)?,
+            events_max: count("events_max", self.events_max, 16, 1_000_000)?,
+            pause_max: duration("pause_max", self.pause_max, Duration::ZERO, hour)?,
+            pause_reported: duration(
+                "pause_reported",
+                self.pause_reported.unwrap_or(3 * interval),
+                interval,
+                hour,
+            )?,
+            seed_retry_max: duration("seed_retry_max", self.seed_retry_max, interval, hour)?,
+            leave_timeout: duration(
+                "leave_timeout",
+                self.leave_timeout.unwrap_or(20 * interval),
+                interval,
+                hour,
+            )?,
+            left_kept: duration("left_kept", self.left_kept, Duration::from_secs(60), 720 * hour)?,
+        })
+    }
+}
+
+fn duration(
+    field: &'static str,
+    value: Duration,
+    min: Duration,
+    max: Duration,
+) -> Result<Duration, ConfigError> {
+    if (min..=max).contains(&value) {
+        Ok(value)
+    } else {
+        Err(ConfigError::Duration { field, value, min, max })
+    }
+}
+
+fn number(field: &'static str, value: f64, min: f64, max: f64) -> Result<f64, ConfigError> {
+    // A NaN is in no range.
+    if (min..=max).contains(&value) { Ok(value) } else { Err(ConfigError::Number { field, value, min, max }) }
+}
+
+fn count(field: &'static str, value: usize, min: usize, max: usize) -> Result<usize, ConfigError> {
+    number(field, value as f64, min as f64, max as f64).map(|_| value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_and_the_economy_profile_are_valid() {
+        assert!(Config::builder("c").build().is_ok());
+        assert!(Config::builder("c").economy().build().is_ok());
+    }
+
+    #[test]
+    fn every_refusal_names_field_value_and_range() {
+        let refused = |b: ConfigBuilder| b.build().expect_err("out of range").to_string();
+        let c = || Config::builder("c");
+        assert_eq!(refused(c().threshold(f64::NAN)), "threshold = NaN is outside 1..=100");
+        assert_eq!(refused(c().threshold(0.5)), "threshold = 0.5 is outside 1..=100");
+        assert_eq!(refused(c().probe_threshold(6.0)), "probe_threshold = 6 must not be above threshold = 5");
+        assert_eq!(refused(c().rings(1)), "rings = 1 is outside 2..=16");
+        assert_eq!(refused(c().full_mesh_max(49)), "full_mesh_max = 49 is outside 2..=48");
+        assert_eq!(
+            refused(c().interval(Duration::from_micros(10_500))),
+            "interval = 10.5ms must be a whole number of milliseconds: it is sent to others as such"
+        );
+        assert_eq!(
+            refused(c().pause_max(Duration::from_secs(3601))),
+            "pause_max = 3601s is outside 0ns..=3600s"
+        );
+        assert_eq!(refused(Config::builder("")), "cluster: a name must have 1 to 64 bytes, this one has 0");
+    }
+}

@@ -1,0 +1,149 @@
+//! What happened, for whoever drives the node. Bounded: a driver that does not poll loses the oldest, and is told.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::identity::{BootId, Incarnation, NodeId};
+use super::opinion::Opinion;
+
+/// Something a user of the node may want to know.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// This node has caught up with somebody, or has no seeds and is the first: it knows the cluster.
+    Ready,
+    /// A node was met, or met again in a higher incarnation.
+    Joined {
+        /// Who.
+        id: NodeId,
+        /// Which life of it.
+        incarnation: Incarnation,
+        /// Where it receives.
+        addr: SocketAddr,
+    },
+    /// A node changed its metadata or its status (an announced pause, or the end of one).
+    Updated {
+        /// Who.
+        id: NodeId,
+    },
+    /// A node is now reached at another address.
+    AddrChanged {
+        /// Who.
+        id: NodeId,
+        /// Where it receives now.
+        addr: SocketAddr,
+    },
+    /// A node left on purpose.
+    Left {
+        /// Who.
+        id: NodeId,
+        /// Which life of it.
+        incarnation: Incarnation,
+    },
+    /// An observer (perhaps this node) changed its opinion of a node.
+    Opinion {
+        /// Whose opinion.
+        observer: NodeId,
+        /// Of whom.
+        target: NodeId,
+        /// Of which life.
+        incarnation: Incarnation,
+        /// The new opinion.
+        opinion: Opinion,
+        /// The suspicion level behind it.
+        phi: f64,
+    },
+    /// This process did not run for a while. Nobody is accused of the silence that was its own.
+    ProcessPaused {
+        /// For how long.
+        length: Duration,
+    },
+    /// Seeds were called and none has answered yet. A good moment to resolve their names again.
+    SeedsSilent {
+        /// How many rounds of calls so far.
+        rounds: u32,
+    },
+    /// Another node refuses to take this one in.
+    Refused {
+        /// Who refused: the address that answered.
+        by: SocketAddr,
+        /// Why.
+        reason: Refusal,
+    },
+    /// Two processes claim the same name and incarnation.
+    NameConflict {
+        /// The name.
+        id: NodeId,
+        /// The incarnation both claim.
+        incarnation: Incarnation,
+        /// Which process this node goes on believing.
+        known: BootId,
+        /// The other one.
+        other: BootId,
+    },
+    /// A later start of this very node is alive: this process has stopped taking part.
+    Superseded {
+        /// The incarnation that took its place.
+        incarnation: Incarnation,
+    },
+    /// Leaving is over; the node is silent from now on.
+    LeaveDone {
+        /// How many neighbours acknowledged.
+        acknowledged: usize,
+        /// How many were told.
+        told: usize,
+    },
+    /// So many events were lost here because they were not polled in time: read the state anew.
+    Lagged {
+        /// How many.
+        lost: u64,
+    },
+}
+
+/// Why a node is not taken in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// This name has lived in this or a higher incarnation: start again above `highest`.
+    Incarnation {
+        /// The highest incarnation known of this name.
+        highest: Incarnation,
+    },
+    /// Another live process has this name and incarnation.
+    NameConflict,
+    /// The refusing node has as many members as it is configured to remember.
+    Full,
+}
+
+/// Events on their way out.
+#[derive(Debug)]
+pub(crate) struct Events {
+    queue: VecDeque<Event>,
+    max: usize,
+    lost: u64,
+}
+
+impl Events {
+    pub(crate) fn new(max: usize) -> Self {
+        Self { queue: VecDeque::new(), max, lost: 0 }
+    }
+
+    pub(crate) fn push(&mut self, event: Event) {
+        if self.queue.len() >= self.max {
+            self.queue.pop_front();
+            self.lost += 1;
+        }
+        self.queue.push_back(event);
+    }
+
+    /// The loss is reported first: it lies before everything that is left.
+    pub(crate) fn pop(&mut self) -> Option<Event> {
+        match std::mem::take(&mut self.lost) {
+            0 => self.queue.pop_front(),
+            lost => Some(Event::Lagged { lost }),
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! Heartbeats: one to every neighbour in every interval, which also acknowledges theirs and carries news.
+//!
+//! This is the path that must not allocate, and the only one that feeds a detector.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::Node;
+use super::event::Event;
+use super::identity::Life;
+use super::leave::Phase;
+use super::opinion::Opinion;
+use super::outbox::{Outgoing, Transmit};
+use super::peer::Peer;
+use super::timer::Timer;
+use crate::wire::{
+    Ack, Count, DATAGRAM_MAX, Encoder, Frame, Head, Heartbeat, HeartbeatInterval, Item, Micros, Standing,
+    Survey, Tag,
+};
+
+/// This node's own heartbeats: their number, and when the last of them were sent.
+#[derive(Debug)]
+pub(super) struct Beat {
+    seq: u64,
+    sent: [Duration; Self::REMEMBERED],
+    due: Duration,
+    /// How many strangers may still be asked in this interval.
+    questions: u32,
+    /// Digest of the neighbours, as heartbeats carry it.
+    pub(super) observers: u32,
+}
+
+impl Default for Beat {
+    fn default() -> Self {
+        let sent = [Duration::ZERO; Self::REMEMBERED];
+        Self { seq: 0, sent, due: Duration::ZERO, questions: Self::QUESTIONS, observers: 0 }
+    }
+}
+
+impl Beat {
+    /// An acknowledgement of anything older is of no use any more.
+    const REMEMBERED: usize = 128;
+    /// Strangers asked in one interval: a flood of unknown heartbeats is not answered with one of questions.
+    const QUESTIONS: u32 = 8;
+    /// Every so many heartbeats carry a survey.
+    const SURVEY_EVERY: u64 = 4;
+
+    /// After so many beats of its own a node shares among its detectors what each has learnt so far.
+    const YOUNG: [u64; 4] = [15, 30, 60, 120];
+
+    /// Counts a tick and returns when the next one is due: on the beat, unless that has been missed.
+    fn next(&mut self, now: Duration, interval: Duration) -> Duration {
+        self.seq += 1;
+        self.sent[self.seq as usize % Self::REMEMBERED] = now;
+        self.questions = Self::QUESTIONS;
+        self.due += interval;
+        if self.due <= now {
+            self.due = now + interval;
+        }
+        self.due
+    }
+
+    /// When a heartbeat was sent, if it was, and not too long ago.
+    fn sent_at(&self, seq: u64) -> Option<Duration> {
+        let known = seq >= 1 && seq <= self.seq && self.seq - seq < Self::REMEMBERED as u64;
+        known.then(|| self.sent[seq as usize % Self::REMEMBERED])
+    }
+}
+
+/// Sending.
+impl Node {
+    /// One interval has passed. The work done here depends on the number of neighbours, not of members.
+    pub(super) fn on_tick(&mut self, now: Duration) {
+        let next = self.beat.next(now, self.config.interval);
+        self.timers.set(Timer::Tick, next);
+        if matches!(self.phase, Phase::Leaving(_)) {
+            self.say_farewell(now);
+            return;
+        }
+        for peer in self.peers.iter() {
+            self.outbox.push(Outgoing::Heartbeat(peer.life));
+        }
+        self.pace.recover();
+        self.dismiss_guests(now);
+        self.look_ahead(now);
+        if Beat::YOUNG.contains(&self.beat.seq) {
+            self.share_experience();
+        }
+        self.members.forget_left(now, self.config.left_kept);
+    }
+
+    /// Whoever is no neighbour, and has stopped sending, is not answered any more.
+    fn dismiss_guests(&mut self, now: Duration) {
+        let patience = 10 * self.config.interval;
+        let gone = |p: &Peer| !p.neighbour && now.saturating_sub(p.last_sign()) > patience;
+        while let Some(key) = self.peers.iter().find(|p| gone(p)).map(|p| p.key) {
+            self.peers.remove(key);
+        }
+    }
+
+    /// Writes the heartbeat of this interval for one peer; none if it has gone since.
+    pub(super) fn write_heartbeat(&mut self, life: Life, buf: &mut [u8; DATAGRAM_MAX]) -> Option<Transmit> {
+        let now = self.now.boot;
+        let at = self.peers.position(life)?;
+        let survey = (self.beat.seq.wrapping_add(life.0)).is_multiple_of(Beat::SURVEY_EVERY);
+        let survey = survey.then(|| Survey {
+            epoch: 0,
+            digest: Tag(self.members.digest()),
+            observers: Tag(self.beat.observers),
+            wall: self.now.wall.map(|wall| u64::try_from(wall.as_micros()).unwrap_or(u64::MAX)),
+        });
+        let peer = self.peers.at(at);
+        let held = |at| u32::try_from(now.saturating_sub(at).as_micros()).unwrap_or(u32::MAX);
+        let ack_lag = peer.acked.map(|acked| self.beat.seq.saturating_sub(acked));
+        let heartbeat = Heartbeat {
+            seq: Count::clamped(self.beat.seq),
+            sent: Micros::of(now),
+            interval: HeartbeatInterval::clamped(self.config.interval),
+            ack: peer.heard.map(|(seq, at)| Ack { seq: Count::clamped(seq), held: held(at) }),
+            ack_lag: ack_lag.and_then(|lag| u16::try_from(lag).ok()).unwrap_or(u16::MAX),
+            standing: Standing::Unvoted,
+            returning: !peer.neighbour,
+            voucher: None,
+            survey,
+        };
+        let (to, listens) = (peer.addr, peer.listens());
+        let head = Head::Heartbeat(heartbeat);
+        let mut encoder = Encoder::new(&self.config, buf, self.life, life.tag(), &head);
+        if listens && !self.news.is_empty() {
+            let rounds = (self.members.len() + 1).next_power_of_two().trailing_zeros();
+            let limit = (self.config.retransmit * rounds.max(1)) as usize;
+            self.news.fill(&mut encoder, &self.members, limit);
+        }
+        Some(Transmit { to, len: encoder.finish() })
+    }
+}
+
+/// Receiving.
+impl Node {
+    pub(super) fn on_heartbeat(&mut self, from: SocketAddr, frame: &Frame, beat: &Heartbeat, items: &[Item]) {
+        let now = self.now.boot;
+        let Some(at) = self.peers.position(frame.from) else {
+            // Its news waits until it is known whose it is. Who only answers need not be known: were it asked, the
+            // two would go on meeting and forgetting each other.
+            if !beat.returning {
+                self.ask_stranger(from, frame.from);
+            }
+            return;
+        };
+        let peer = self.peers.at(at);
+        if beat.returning && !peer.neighbour {
+            // Neither thinks the other a neighbour: without this they would answer each other for ever.
+            return;
+        }
+        let before = peer.heard.map_or(beat.seq.get(), |(seq, _)| seq + 1);
+        if !peer.beat(beat.seq.get(), beat.sent.get(), beat.interval.get(), now) {
+            self.counters.heartbeats_stale += 1;
+            return;
+        }
+        self.counters.heartbeats += 1;
+        self.reach.heartbeat(beat.seq.get().saturating_sub(before));
+        let moved = peer.addr != from;
+        peer.addr = from;
+        let key = peer.key;
+        if frame.to == self.life.tag() {
+            self.on_ack(at, beat);
+        } else {
+            // It takes this node for an earlier life of itself.
+            self.send_hello(from, frame.from.tag(), false);
+        }
+        if moved && let Some(record) = self.members.record(key) {
+            self.events.push(Event::AddrChanged { id: record.identity.id.clone(), addr: from });
+        }
+        self.on_sign_of_life(at, now);
+        if let Some(survey) = &beat.survey {
+            self.on_survey(at, survey, now);
+        }
+        if !items.is_empty() {
+            self.on_items(from, items, true);
+        }
+    }
+
+    /// What it has from here: the round trip, without the time for which it held the acknowledgement.
+    fn on_ack(&mut self, at: usize, beat: &Heartbeat) {
+        let now = self.now.boot;
+        let peer = self.peers.at(at);
+        peer.ack_lag = beat.ack_lag;
+        let Some(ack) = beat.ack else { return };
+        let Some(sent) = self.beat.sent_at(ack.seq.get()) else { return };
+        if peer.acked.is_none_or(|acked| acked < ack.seq.get()) {
+            peer.acked = Some(ack.seq.get());
+            let held = Duration::from_micros(u64::from(ack.held));
+            let sample = now.saturating_sub(sent).saturating_sub(held);
+            peer.rtt = Some(peer.rtt.map_or(sample, |rtt| (7 * rtt + sample) / 8));
+        }
+    }
+
+    /// A fresh heartbeat came from somebody who may not have been trusted.
+    fn on_sign_of_life(&mut self, at: usize, now: Duration) {
+        self.end_probe(at);
+        let peer = self.peers.at(at);
+        // The next tick works out when the new silence would matter.
+        peer.look_at = Duration::MAX;
+        if peer.opinion == Opinion::Trust {
+            return;
+        }
+        peer.shown += 1;
+        // Whoever was suspected often of late has to show more: 1, 2, 4, … 32 heartbeats.
+        let wanted = 1 << peer.lapses.saturating_sub(1).min(5);
+        if peer.shown >= wanted {
+            self.form_opinion(at, Opinion::Trust, now);
+            self.publish_opinions();
+        }
+    }
+
+    /// Asks somebody unknown who it is, within limits.
+    pub(super) fn ask_stranger(&mut self, from: SocketAddr, life: Life) {
+        self.counters.strangers += 1;
+        if self.beat.questions > 0 {
+            self.beat.questions -= 1;
+            self.send(from, life.tag(), &Head::Who, &[]);
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Leaving on purpose, which is not a crash.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::Node;
+use super::event::Event;
+use super::identity::{Life, Version};
+use super::record::Status;
+use crate::wire::{Frame, Head, Item};
+
+/// Where a node is in its life.
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// Taking part.
+    Running,
+    /// Saying farewell.
+    Leaving(Farewell),
+    /// Silent for ever.
+    Stopped {
+        /// Because a later start took its place.
+        superseded: bool,
+    },
+}
+
+/// Who has been told, and who has said so.
+#[derive(Debug)]
+pub(super) struct Farewell {
+    until: Duration,
+    told: BTreeSet<Life>,
+    acknowledged: BTreeSet<Life>,
+}
+
+impl Node {
+    pub(super) fn begin_leave(&mut self) {
+        let now = self.now.boot;
+        self.rewrite_left();
+        // Those out of reach too: a farewell that only a few know may be forgotten with them.
+        let told = self.peers.iter().filter(|p| p.neighbour).map(|p| p.life).collect();
+        let until = now + self.config.leave_timeout;
+        self.phase = Phase::Leaving(Farewell { until, told, acknowledged: BTreeSet::new() });
+        self.say_farewell(now);
+    }
+
+    /// The last record this incarnation writes. The member table takes no farewell of its own node: it stays there,
+    /// so that it can be sent.
+    fn rewrite_left(&mut self) {
+        let mut record = super::Record::clone(self.record());
+        record.status = Status::Left;
+        record.metadata = Default::default();
+        record.version = record.version.next();
+        self.farewell = Some(record.into());
+        self.changed();
+    }
+
+    /// Tells those who have not acknowledged yet; stops when a majority has, or when it has taken too long.
+    pub(super) fn say_farewell(&mut self, now: Duration) {
+        let (Phase::Leaving(farewell), Some(record)) = (&self.phase, self.farewell.clone()) else { return };
+        let (acknowledged, told) = (farewell.acknowledged.len(), farewell.told.len());
+        // Together with this node itself those who know are then more than half.
+        if acknowledged * 2 >= told || now >= farewell.until {
+            self.events.push(Event::LeaveDone { acknowledged, told });
+            self.stop(false);
+            return;
+        }
+        let waiting = |life: &Life| !farewell.acknowledged.contains(life);
+        let to: Vec<_> =
+            self.peers.iter().filter(|p| waiting(&p.life)).map(|p| (p.addr, p.life.tag())).collect();
+        for (addr, tag) in to {
+            self.send(addr, tag, &Head::Leave, &[Item::Record(record.clone())]);
+        }
+    }
+
+    pub(super) fn on_leave_ack(&mut self, frame: &Frame, version: Version) {
+        let current = self.farewell.as_ref().is_some_and(|record| record.version == version);
+        let Phase::Leaving(farewell) = &mut self.phase else { return };
+        if current && farewell.told.contains(&frame.from) {
+            farewell.acknowledged.insert(frame.from);
+        }
+    }
+
+    /// Somebody leaves.
+    pub(super) fn on_leave(&mut self, from: SocketAddr, frame: &Frame, items: &[Item]) {
+        let [Item::Record(record)] = items else {
+            self.counters.senseless += 1;
+            return;
+        };
+        if record.status != Status::Left || record.identity.life() != frame.from {
+            self.counters.senseless += 1;
+            return;
+        }
+        self.learn_record(record, true);
+        let version = record.version;
+        self.send(from, frame.from.tag(), &Head::LeaveAck { version }, &[]);
+    }
+}

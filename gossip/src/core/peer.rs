@@ -1,0 +1,209 @@
+//! One neighbour: everything that this node keeps about somebody it exchanges heartbeats with.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::detector::Detector;
+use super::identity::{Incarnation, Key, Life};
+use super::opinion::{Level, Opinion};
+use super::record::{Record, Status};
+use crate::wire::Tag;
+
+/// One life of a neighbour, or of somebody who takes this node for one.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    pub(crate) key: Key,
+    pub(crate) life: Life,
+    pub(crate) incarnation: Incarnation,
+    /// Where it was last heard; until then, where its record says.
+    pub(crate) addr: SocketAddr,
+    /// Whether it is one by this node's own reckoning. Otherwise it is only answered, and not judged.
+    pub(crate) neighbour: bool,
+    pub(crate) detector: Detector,
+    /// The newest heartbeat: its number and when it came.
+    pub(crate) heard: Option<(u64, Duration)>,
+    /// The newest of this node's heartbeats that it acknowledged.
+    pub(crate) acked: Option<u64>,
+    /// How many of its own heartbeats lie between its newest and the newest acknowledgement it has from here.
+    pub(crate) ack_lag: u16,
+    pub(crate) rtt: Option<Duration>,
+    pub(crate) met: Duration,
+    pub(crate) opinion: Opinion,
+    pub(crate) level: Level,
+    /// Whether the opinion is one to publish if it is not trust.
+    pub(crate) published: bool,
+    /// How often it was suspected lately, for how many heartbeats it must now show, and how many it has shown.
+    pub(crate) lapses: u32,
+    pub(crate) lapsed: Duration,
+    pub(crate) shown: u32,
+    pub(crate) probe: Option<Probe>,
+    /// Until when its silence is announced.
+    pub(crate) excused: Option<Duration>,
+    /// When the present silence has to be looked at.
+    pub(crate) look_at: Duration,
+    /// Since when its digest differs from ours.
+    pub(crate) differs: Option<Duration>,
+}
+
+/// Others being asked about a silent neighbour.
+#[derive(Debug)]
+pub(crate) struct Probe {
+    pub(crate) nonce: Tag,
+    /// When they were last asked, and how many of them.
+    pub(crate) asked: Duration,
+    pub(crate) pending: u32,
+    /// How many questions had time to be answered and were not, since one last was.
+    pub(crate) unanswered: u32,
+    /// All questions of this silence that had time to be answered, and all answers.
+    pub(crate) questions: u32,
+    pub(crate) answers: u32,
+    /// When one of them last reached it.
+    pub(crate) reached: Option<Duration>,
+}
+
+impl Peer {
+    pub(crate) fn new(record: &Record, neighbour: bool, detector: Detector, now: Duration) -> Self {
+        Self {
+            key: record.identity.id.key(),
+            life: record.identity.life(),
+            incarnation: record.identity.incarnation,
+            addr: record.addr,
+            neighbour,
+            detector,
+            heard: None,
+            acked: None,
+            ack_lag: u16::MAX,
+            rtt: None,
+            met: now,
+            opinion: Opinion::Unsure,
+            level: Level::of(0.0),
+            published: false,
+            lapses: 0,
+            lapsed: Duration::ZERO,
+            shown: 0,
+            probe: None,
+            excused: None,
+            look_at: Duration::MAX,
+            differs: None,
+        }
+    }
+
+    /// Takes a heartbeat; false if it is not fresher than those before.
+    pub(crate) fn beat(&mut self, seq: u64, sent: Duration, interval: Duration, now: Duration) -> bool {
+        if interval != self.detector.interval() {
+            self.detector = Detector::new(interval, None);
+        }
+        let fresh = self.detector.heartbeat(seq, sent, now);
+        if fresh {
+            self.heard = Some((seq, now));
+        }
+        fresh
+    }
+
+    /// The suspicion level: what its silence says, and what others' failure to reach it adds.
+    pub(crate) fn level(&self, now: Duration, reach: f64) -> f64 {
+        self.detector.phi(now) + self.probe.as_ref().map_or(0.0, |probe| probe.evidence(reach))
+    }
+
+    /// Makes it a neighbour or a guest. Of a guest heartbeats are not expected, so a silence from that time means nothing.
+    pub(crate) fn be_neighbour(&mut self, neighbour: bool, now: Duration) {
+        if neighbour && !self.neighbour {
+            self.detector.stalled(now.saturating_sub(self.last_sign()));
+            self.met = now;
+            self.look_at = Duration::MAX;
+        }
+        self.neighbour = neighbour;
+    }
+
+    /// Whether it is worth telling news to.
+    pub(crate) fn listens(&self) -> bool {
+        self.opinion == Opinion::Trust
+    }
+
+    /// When it was last heard, or met.
+    pub(crate) fn last_sign(&self) -> Duration {
+        self.heard.map_or(self.met, |(_, at)| at)
+    }
+
+    /// Takes over what a newer record of the same life says.
+    pub(crate) fn update(&mut self, before: &Record, record: &Record, pause_max: Duration, now: Duration) {
+        if before.addr != record.addr {
+            self.addr = record.addr;
+        }
+        if before.status != record.status {
+            self.excuse_ends(now);
+            self.look_at = Duration::MAX;
+            self.pausing(record, pause_max, now);
+        }
+    }
+
+    /// Excuses the silence of somebody who has announced it before it was met.
+    pub(crate) fn pausing(&mut self, record: &Record, pause_max: Duration, now: Duration) {
+        if let Status::Pausing { max } = record.status {
+            self.excused = Some(now + max.get().min(pause_max));
+        }
+    }
+
+    /// The announced silence is over: what of it has passed is not counted.
+    pub(crate) fn excuse_ends(&mut self, now: Duration) {
+        if let Some(until) = self.excused.take() {
+            self.detector.stalled(now.min(until).saturating_sub(self.last_sign()));
+        }
+    }
+}
+
+/// Peers, found by their lives. There are at most a few dozen.
+#[derive(Debug, Default)]
+pub(crate) struct Peers {
+    lives: Vec<Life>,
+    peers: Vec<Peer>,
+}
+
+impl Peers {
+    /// Neighbours on 16 rings, or in the largest full mesh, and some that are only answered.
+    pub(crate) const MAX: usize = 64;
+
+    pub(crate) fn position(&self, life: Life) -> Option<usize> {
+        self.lives.iter().position(|&l| l == life)
+    }
+
+    pub(crate) fn by_life(&mut self, life: Life) -> Option<&mut Peer> {
+        self.position(life).map(|at| &mut self.peers[at])
+    }
+
+    pub(crate) fn by_key(&mut self, key: Key) -> Option<&mut Peer> {
+        self.peers.iter_mut().find(|peer| peer.key == key)
+    }
+
+    pub(crate) fn at(&mut self, at: usize) -> &mut Peer {
+        &mut self.peers[at]
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.peers.len()
+    }
+
+    pub(crate) fn iter(&self) -> std::slice::Iter<'_, Peer> {
+        self.peers.iter()
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> std::slice::IterMut<'_, Peer> {
+        self.peers.iter_mut()
+    }
+
+    /// Adds a peer whose key is not there yet; false if there is no room.
+    pub(crate) fn add(&mut self, peer: Peer) -> bool {
+        if self.peers.len() >= Self::MAX {
+            return false;
+        }
+        self.lives.push(peer.life);
+        self.peers.push(peer);
+        true
+    }
+
+    pub(crate) fn remove(&mut self, key: Key) -> Option<Peer> {
+        let at = self.peers.iter().position(|peer| peer.key == key)?;
+        self.lives.swap_remove(at);
+        Some(self.peers.swap_remove(at))
+    }
+}

@@ -1,0 +1,197 @@
+//! What goes wrong, and when. A schedule is data: it can be printed, replayed and shrunk.
+
+use std::net::SocketAddr;
+
+use super::Nanos;
+use super::network::Rule;
+use super::rng::Rng;
+use super::world::World;
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Fault {
+    /// The network obeys a rule.
+    Net(Rule),
+    /// A process does not run.
+    Pause(usize),
+    /// It is killed, and started again at the end; with or without its disk.
+    Crash { host: usize, disk: bool },
+    /// It is killed for good.
+    Kill(usize),
+    /// It leaves on purpose.
+    Leave(usize),
+    /// Its clock runs at another rate, in parts per million.
+    Drift(usize, i32),
+    /// Its wall clock jumps by so many seconds.
+    WallJump(usize, i32),
+    /// It gets another address.
+    Move(usize),
+    /// Its timers are late by up to this much.
+    Starve(usize, Nanos),
+    /// It changes its metadata.
+    Metadata(usize),
+    /// It announces a pause, and takes it.
+    Announced(usize),
+}
+
+/// A fault with its beginning and end.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scheduled {
+    pub from: Nanos,
+    pub until: Nanos,
+    pub fault: Fault,
+}
+
+/// A run: nodes, faults, and how long everything may take to be well afterwards.
+#[derive(Debug, Clone)]
+pub struct Scenario {
+    pub seed: u64,
+    pub hosts: usize,
+    pub interval_ms: u64,
+    pub full_mesh_max: usize,
+    pub faults: Vec<Scheduled>,
+    /// When all faults are over, and when all must be well.
+    pub calm: Nanos,
+    pub end: Nanos,
+}
+
+impl Scenario {
+    /// A mixture of faults for 5 to 30 hosts, half of the time with more hosts than a full mesh may have.
+    pub fn random(seed: u64) -> Self {
+        let mut rng = Rng::new(seed);
+        let hosts = rng.between(5, 31) as usize;
+        let interval_ms = [50, 100, 200, 1000][rng.index(4)];
+        let interval = interval_ms * super::MS;
+        let calm = 220 * interval;
+        let count = rng.between(2, 10);
+        let mut faults: Vec<Scheduled> = (0..count)
+            .map(|_| {
+                let from = rng.between(10 * interval, 180 * interval);
+                let length = rng.between(2 * interval, 80 * interval);
+                Scheduled {
+                    from,
+                    until: (from + length).min(calm),
+                    fault: random_fault(hosts, interval, &mut rng),
+                }
+            })
+            .collect();
+        faults.sort_by_key(|fault| fault.from);
+        let full_mesh_max = [8, 32][rng.index(2)];
+        Self { seed, hosts, interval_ms, full_mesh_max, faults, calm, end: calm + 180 * interval }
+    }
+
+    /// Nothing goes wrong at all.
+    pub fn calm(seed: u64, hosts: usize, interval_ms: u64) -> Self {
+        let interval = interval_ms * super::MS;
+        let (calm, end) = (100 * interval, 200 * interval);
+        Self { seed, hosts, interval_ms, full_mesh_max: 32, faults: Vec::new(), calm, end }
+    }
+
+    /// With one more fault, from and until given in intervals.
+    #[must_use]
+    pub fn with(mut self, from: u64, until: u64, fault: Fault) -> Self {
+        let interval = self.interval_ms * super::MS;
+        self.faults.push(Scheduled { from: from * interval, until: until * interval, fault });
+        self.calm = self.calm.max((until + 20) * interval);
+        self.end = self.end.max(self.calm + 180 * interval);
+        self
+    }
+}
+
+fn random_fault(hosts: usize, interval: Nanos, rng: &mut Rng) -> Fault {
+    let host = rng.index(hosts);
+    match rng.index(23) {
+        0 => Fault::Net(Rule::Loss(0.4 * rng.unit())),
+        1 => Fault::Net(Rule::LossTo(host, 0.5 + 0.5 * rng.unit())),
+        2 => Fault::Net(Rule::Bursts(0.3 * rng.unit())),
+        3 => Fault::Net(Rule::Jitter(rng.between(interval / 20, 2 * interval))),
+        4 => Fault::Net(Rule::HeavyTail(rng.between(interval / 20, interval))),
+        5 => Fault::Net(Rule::Duplicate(0.5 * rng.unit())),
+        6 => Fault::Net(Rule::Corrupt(0.2 * rng.unit())),
+        7 | 8 => Fault::Net(Rule::Partition(rng.side(hosts))),
+        9 => Fault::Net(Rule::OneWay(rng.side(hosts), rng.side(hosts))),
+        10 => Fault::Net(Rule::OneWay(vec![host], vec![rng.index(hosts)])),
+        11 | 12 => Fault::Pause(host),
+        13 => Fault::Crash { host, disk: true },
+        14 => Fault::Crash { host, disk: false },
+        15 => Fault::Leave(host),
+        16 => Fault::Drift(host, rng.between(0, 1000) as i32 - 500),
+        17 => Fault::WallJump(host, rng.between(0, 20_000) as i32 - 10_000),
+        18 => Fault::Move(host),
+        19 => Fault::Starve(host, rng.between(interval / 4, 3 * interval)),
+        20 => Fault::Metadata(host),
+        21 => Fault::Kill(host),
+        _ => Fault::Announced(host),
+    }
+}
+
+impl World {
+    /// Begins a fault; the hosts it touched.
+    pub fn begin(&mut self, number: usize, scheduled: &Scheduled) -> Vec<usize> {
+        self.say(|| format!("fault {number} begins: {:?}", scheduled.fault));
+        let now = self.now;
+        match &scheduled.fault {
+            Fault::Net(rule) => self.network.rules.push((number, rule.clone())),
+            &Fault::Pause(host) => self.pause(host),
+            &Fault::Crash { host, .. } | &Fault::Kill(host) => self.crash(host),
+            &Fault::Leave(host) => {
+                self.hosts[host].leaving |= self.command(host, |node, now| node.leave(now).is_ok());
+                return vec![host];
+            }
+            &Fault::Drift(host, ppm) => self.hosts[host].clock.set_rate(now, f64::from(ppm)),
+            &Fault::WallJump(host, seconds) => {
+                self.hosts[host].wall_offset += i64::from(seconds) * 1_000_000_000;
+            }
+            &Fault::Starve(host, lateness) => self.hosts[host].starved = lateness,
+            &Fault::Metadata(host) => {
+                self.command(host, |node, at| node.set_metadata(at, "at", &now.to_string()).is_ok());
+                return vec![host];
+            }
+            &Fault::Announced(host) => {
+                let length = std::time::Duration::from_nanos(scheduled.until - scheduled.from);
+                self.command(host, |node, now| node.announce_pause(now, length).is_ok());
+                self.pause(host);
+                return vec![host];
+            }
+            &Fault::Move(host) => {
+                let SocketAddr::V4(addr) = self.hosts[host].addr else { return Vec::new() };
+                let [_, b, c, d] = addr.ip().octets();
+                let addr = SocketAddr::from(([11 + (number % 100) as u8, b, c, d], 7000));
+                self.relocate(host, addr);
+                return vec![host];
+            }
+        }
+        Vec::new()
+    }
+
+    /// Ends a fault; the hosts it touched.
+    pub fn end(&mut self, number: usize, scheduled: &Scheduled) -> Vec<(usize, Vec<gossip::Event>)> {
+        self.say(|| format!("fault {number} ends: {:?}", scheduled.fault));
+        self.network.rules.retain(|(of, _)| *of != number);
+        match scheduled.fault {
+            Fault::Pause(host) | Fault::Announced(host) => return vec![(host, self.unpause(host))],
+            Fault::Crash { host, disk } if self.hosts[host].node.is_none() && !self.hosts[host].leaving => {
+                let incarnation = if disk { self.hosts[host].stored + 1 } else { 1 };
+                self.start(host, incarnation);
+                return vec![(host, self.drain(host))];
+            }
+            Fault::Drift(host, _) => {
+                let now = self.now;
+                self.hosts[host].clock.set_rate(now, 0.0);
+            }
+            Fault::Starve(host, _) => self.hosts[host].starved = 0,
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    /// Gives a command to a process, if there is one that runs and takes it.
+    fn command(&mut self, host: usize, command: impl FnOnce(&mut gossip::core::Node, gossip::Now) -> bool) -> bool {
+        let now = self.hosts[host].now(self.now);
+        if self.hosts[host].paused {
+            return false;
+        }
+        let taken = self.hosts[host].node.as_mut().is_some_and(|node| command(node, now));
+        self.drain(host);
+        taken
+    }
+}

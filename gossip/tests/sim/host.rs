@@ -1,0 +1,157 @@
+//! A host: clocks that drift, storage that may be lost, a process that may be paused or killed.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use gossip::core::{Node, Setup};
+use gossip::{BootId, Config, Identity, Incarnation, Metadata, NodeId, Now, StorageId};
+
+use super::Nanos;
+use super::rng::Rng;
+
+/// A datagram on its way, or waiting in a socket.
+#[derive(Debug, Clone)]
+pub struct Packet {
+    pub from: SocketAddr,
+    pub to: SocketAddr,
+    pub bytes: Box<[u8]>,
+    /// When it left, on nobody's clock; later datagrams of a host have later ones.
+    pub sent: Nanos,
+    pub damaged: bool,
+}
+
+impl Packet {
+    /// Whether it is an undamaged heartbeat: the first message kind, right after header, sender and receiver.
+    pub fn is_heartbeat(&self) -> bool {
+        !self.damaged && self.bytes.get(20) == Some(&0)
+    }
+}
+
+/// A clock that is off and runs at its own rate.
+#[derive(Debug, Clone, Copy)]
+pub struct Clock {
+    origin: Nanos,
+    local: f64,
+    rate: f64,
+}
+
+impl Clock {
+    pub fn new(local: Nanos, ppm: f64) -> Self {
+        Self { origin: 0, local: local as f64, rate: 1.0 + ppm * 1e-6 }
+    }
+
+    pub fn at(&self, now: Nanos) -> Nanos {
+        (self.local + now.saturating_sub(self.origin) as f64 * self.rate) as Nanos
+    }
+
+    /// The first true instant at which the clock shows at least `local`.
+    pub fn when(&self, local: Nanos) -> Nanos {
+        let ahead = (local as f64 - self.local) / self.rate;
+        let mut at = self.origin + ahead.max(0.0) as Nanos;
+        while self.at(at) < local {
+            at += 1 + (local - self.at(at)) / 2;
+        }
+        at
+    }
+
+    pub fn set_rate(&mut self, now: Nanos, ppm: f64) {
+        self.local = self.at(now) as f64;
+        self.origin = now;
+        self.rate = 1.0 + ppm * 1e-6;
+    }
+}
+
+#[derive(Debug)]
+pub struct Host {
+    pub id: NodeId,
+    pub addr: SocketAddr,
+    pub node: Option<Node>,
+    pub clock: Clock,
+    pub wall_offset: i64,
+    /// What its disk says of its last start; zero for an empty disk.
+    pub stored: u64,
+    pub paused: bool,
+    /// What waits in its socket's buffer while it is paused.
+    pub inbox: Vec<Packet>,
+    /// How late its timers may be, at most.
+    pub starved: Nanos,
+    /// The wake-up that is scheduled.
+    pub wake: Nanos,
+    pub started: Nanos,
+    /// Whether it was told to leave, and whether it has done so and most of its neighbours know.
+    pub leaving: bool,
+    pub left: bool,
+}
+
+/// Datagrams that a socket holds for a process that does not read.
+pub const SOCKET_BUFFER: usize = 400;
+
+impl Host {
+    pub fn new(index: usize, rng: &mut Rng) -> Self {
+        let addr = SocketAddr::from(([10, (index >> 16) as u8, (index >> 8) as u8, index as u8], 7000));
+        // Names of different lengths, none of which is another's prefix.
+        let id = NodeId::new(format!("n{index}")).expect("a short name");
+        let clock = Clock::new(rng.between(0, 1 << 40), rng.between(0, 200) as f64 - 100.0);
+        Self {
+            id,
+            addr,
+            node: None,
+            clock,
+            wall_offset: 0,
+            stored: 0,
+            paused: false,
+            inbox: Vec::new(),
+            starved: 0,
+            wake: Nanos::MAX,
+            started: 0,
+            leaving: false,
+            left: false,
+        }
+    }
+
+    pub fn now(&self, now: Nanos) -> Now {
+        let boot = Duration::from_nanos(self.clock.at(now));
+        let wall = 1_700_000_000_000_000_000_u64.saturating_add(now).saturating_add_signed(self.wall_offset);
+        Now { boot, raw: boot, wall: Some(Duration::from_nanos(wall)) }
+    }
+
+    /// Begins a new life.
+    pub fn start(
+        &mut self,
+        now: Nanos,
+        config: &Config,
+        seeds: Vec<SocketAddr>,
+        incarnation: u64,
+        rng: &mut Rng,
+    ) {
+        let mut boot = [0; 16];
+        boot[..8].copy_from_slice(&rng.word().to_le_bytes());
+        boot[8..].copy_from_slice(&rng.word().to_le_bytes());
+        self.stored = incarnation;
+        self.started = now;
+        self.inbox.clear();
+        self.paused = false;
+        self.wake = Nanos::MAX;
+        self.node = Some(Node::new(
+            self.now(now),
+            Setup {
+                config: config.clone(),
+                identity: Identity {
+                    id: self.id.clone(),
+                    storage: StorageId::default(),
+                    incarnation: Incarnation::new(incarnation).expect("a small number"),
+                    boot: BootId(boot),
+                },
+                addr: self.addr,
+                seeds,
+                metadata: Metadata::default(),
+                rng_seed: rng.word(),
+            },
+        ));
+    }
+
+    /// Whether a process exists that takes part, paused or not.
+    pub fn is_up(&self) -> bool {
+        self.node.as_ref().is_some_and(|node| !node.is_stopped())
+    }
+}

@@ -1,0 +1,163 @@
+//! Running a scenario under the checkers, and shrinking one that fails.
+
+use super::check::{Check, HonestOpinions, OwnPause, OwnerWrites, converged};
+use super::fault::Scenario;
+use super::world::{Next, Step, World, config};
+use super::{MS, Nanos};
+
+/// What went wrong, when.
+#[derive(Debug)]
+pub struct Failure {
+    pub at: Nanos,
+    pub what: String,
+    pub log: Option<String>,
+}
+
+/// Changes a world before it runs: how mutants are made.
+pub type Mutation<'a> = &'a (dyn Fn(&mut World) + Sync);
+
+/// Runs a scenario to its end, or to the first violation.
+pub fn run(scenario: &Scenario, log: bool, mutation: Mutation<'_>) -> Result<World, Failure> {
+    let config = config(scenario.interval_ms).full_mesh_max(scenario.full_mesh_max);
+    let config = config.build().expect("a valid configuration");
+    let mut world = World::new(config, scenario.hosts, scenario.seed);
+    world.log = log.then(String::new);
+    mutation(&mut world);
+    let mut checks: Vec<Box<dyn Check>> = vec![
+        Box::new(OwnerWrites::default()),
+        Box::new(HonestOpinions::default()),
+        Box::new(OwnPause::new(world.interval())),
+    ];
+    let outcome = play(&mut world, scenario, &mut checks);
+    match outcome {
+        Ok(()) => Ok(world),
+        Err(what) => Err(Failure { at: world.now, what, log: world.log }),
+    }
+}
+
+fn play(world: &mut World, scenario: &Scenario, checks: &mut [Box<dyn Check>]) -> Result<(), String> {
+    for index in 0..world.hosts.len() {
+        // The first second and a bit: not all at the same moment.
+        let at = world.rng.between(0, 10 * world.interval());
+        world.schedule(at, Next::Mark(index));
+    }
+    let first_fault = world.hosts.len();
+    for (number, fault) in scenario.faults.iter().enumerate() {
+        world.schedule(fault.from, Next::Mark(first_fault + 2 * number));
+        world.schedule(fault.until, Next::Mark(first_fault + 2 * number + 1));
+    }
+    while let Some(step) = world.step(scenario.end) {
+        let touched = match step {
+            Step::Nothing => continue,
+            Step::Host(host, events) => vec![(host, events)],
+            Step::Mark(index) if index < first_fault => {
+                world.start(index, 1);
+                vec![(index, world.drain(index))]
+            }
+            Step::Mark(mark) => {
+                let number = (mark - first_fault) / 2;
+                let fault = &scenario.faults[number];
+                if (mark - first_fault).is_multiple_of(2) {
+                    world.begin(number, fault).into_iter().map(|host| (host, Vec::new())).collect()
+                } else {
+                    world.end(number, fault)
+                }
+            }
+        };
+        for (host, events) in touched {
+            for check in checks.iter_mut() {
+                check.after(world, host, &events)?;
+            }
+        }
+    }
+    if world.network.stats.longest > gossip::DATAGRAM_MAX {
+        return Err(format!("a datagram of {} bytes", world.network.stats.longest));
+    }
+    converged(world)
+}
+
+/// Runs a random scenario; on failure shrinks its faults and tells the story.
+pub fn run_seed(seed: u64) -> Result<(), String> {
+    let scenario = Scenario::random(seed);
+    match run(&scenario, false, &|_| {}) {
+        Ok(_) => Ok(()),
+        Err(failure) => Err(explain(&scenario, &failure)),
+    }
+}
+
+/// The shortest schedule found that still fails, with its log.
+fn explain(scenario: &Scenario, failure: &Failure) -> String {
+    let small = shrink(scenario, &|_| {});
+    let log = match run(&small, true, &|_| {}) {
+        Err(failure) => failure.log.unwrap_or_default(),
+        Ok(_) => String::from("(the shrunk schedule does not fail)"),
+    };
+    let tail: Vec<&str> = log.lines().rev().take(120).collect();
+    let tail: Vec<&str> = tail.into_iter().rev().collect();
+    format!(
+        "seed {} failed at {:.3} s: {}\nreplay: SIM_FIRST={} SIM_SEEDS=1 cargo test -p gossip --test simulation seeds\n\
+         {} hosts, interval {} ms, mesh up to {}; {} of {} faults are enough:\n{:#?}\nthe log ends:\n{}",
+        scenario.seed,
+        failure.at as f64 / 1e9,
+        failure.what,
+        scenario.seed,
+        small.hosts,
+        small.interval_ms,
+        small.full_mesh_max,
+        small.faults.len(),
+        scenario.faults.len(),
+        small.faults,
+        tail.join("\n"),
+    )
+}
+
+/// Leaves out faults, one at a time, as long as it fails all the same.
+pub fn shrink(scenario: &Scenario, mutation: Mutation<'_>) -> Scenario {
+    let mut small = scenario.clone();
+    let mut at = 0;
+    while at < small.faults.len() {
+        let mut candidate = small.clone();
+        candidate.faults.remove(at);
+        if run(&candidate, false, mutation).is_err() {
+            small = candidate;
+        } else {
+            at += 1;
+        }
+    }
+    small
+}
+
+/// Runs many seeds on two threads; the explanations of those that failed.
+pub fn run_seeds(first: u64, count: u64) -> Vec<String> {
+    let next = std::sync::atomic::AtomicU64::new(first);
+    let failures = std::sync::Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    if seed >= first + count
+                        || failures.lock().is_ok_and(|f: std::sync::MutexGuard<'_, Vec<_>>| f.len() >= 3)
+                    {
+                        return;
+                    }
+                    if let Err(failure) = run_seed(seed) {
+                        eprintln!("{failure}");
+                        failures.lock().expect("not poisoned").push(failure);
+                    }
+                }
+            });
+        }
+    });
+    failures.into_inner().expect("not poisoned")
+}
+
+/// A number from the environment.
+pub fn env(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
+}
+
+/// For people who measure: intervals in nanoseconds.
+pub const fn millis(ms: u64) -> Nanos {
+    ms * MS
+}

@@ -1,0 +1,358 @@
+//! The world: hosts, the network between them, and what happens next.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use gossip::{Config, DATAGRAM_MAX, Event, Refusal};
+
+use super::host::{Host, Packet, SOCKET_BUFFER};
+use super::network::Network;
+use super::rng::Rng;
+use super::{MS, Nanos};
+
+/// Something scheduled.
+#[derive(Debug)]
+pub enum Next {
+    Deliver(Packet),
+    Wake(usize),
+    /// A number that whoever runs the world understands.
+    Mark(usize),
+}
+
+/// What a step did.
+#[derive(Debug)]
+pub enum Step {
+    /// A host was touched; these events came out of it.
+    Host(usize, Vec<Event>),
+    /// Time for this.
+    Mark(usize),
+    /// Nothing that anybody could notice.
+    Nothing,
+}
+
+pub struct World {
+    pub now: Nanos,
+    pub config: Config,
+    pub hosts: Vec<Host>,
+    pub network: Network,
+    pub rng: Rng,
+    /// When a fresh heartbeat last came from one host to another, and when that one had been sent.
+    pub heard: BTreeMap<(usize, usize), (Nanos, Nanos)>,
+    /// Every address at which a host has ever been.
+    pub addrs: BTreeMap<SocketAddr, usize>,
+    /// Applied to every datagram as it leaves, by tests of the checkers.
+    pub tamper: Option<Tamper>,
+    pub log: Option<String>,
+    /// Hosts whose driver catches up on missed timers one by one before it reads its socket: a mutant.
+    pub naive_driver: bool,
+    /// When each host was paused, from and until.
+    pub pauses: Vec<Vec<(Nanos, Nanos)>>,
+    queue: BinaryHeap<Reverse<Entry>>,
+    order: u64,
+}
+
+/// Changes a datagram; given its sender.
+pub type Tamper = Box<dyn FnMut(usize, Box<[u8]>) -> Box<[u8]> + Send>;
+
+struct Entry {
+    at: Nanos,
+    order: u64,
+    next: Next,
+}
+
+impl PartialEq for Entry {
+    fn eq(&self, other: &Self) -> bool {
+        (self.at, self.order) == (other.at, other.order)
+    }
+}
+impl Eq for Entry {}
+impl PartialOrd for Entry {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for Entry {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.at, self.order).cmp(&(other.at, other.order))
+    }
+}
+
+impl World {
+    pub fn new(config: Config, count: usize, seed: u64) -> Self {
+        let mut rng = Rng::new(seed);
+        let hosts: Vec<Host> = (0..count).map(|index| Host::new(index, &mut rng)).collect();
+        let addrs = hosts.iter().enumerate().map(|(index, host)| (host.addr, index)).collect();
+        Self {
+            now: 0,
+            config,
+            hosts,
+            network: Network::new(),
+            rng,
+            heard: BTreeMap::new(),
+            addrs,
+            tamper: None,
+            log: None,
+            naive_driver: false,
+            pauses: vec![Vec::new(); count],
+            queue: BinaryHeap::new(),
+            order: 0,
+        }
+    }
+
+    pub fn schedule(&mut self, at: Nanos, next: Next) {
+        self.order += 1;
+        self.queue.push(Reverse(Entry { at: at.max(self.now), order: self.order, next }));
+    }
+
+    pub fn say(&mut self, what: impl FnOnce() -> String) {
+        let now = self.now;
+        if let Some(log) = &mut self.log {
+            let _ = writeln!(log, "{:>10.3} s  {}", now as f64 / 1e9, what());
+        }
+    }
+
+    /// The first three hosts' addresses, as a deployment would list them.
+    pub fn seeds(&self) -> Vec<SocketAddr> {
+        self.hosts.iter().take(3).map(|host| host.addr).collect()
+    }
+
+    pub fn start(&mut self, index: usize, incarnation: u64) {
+        let seeds = self.seeds();
+        self.hosts[index].start(self.now, &self.config, seeds, incarnation, &mut self.rng);
+        self.say(|| format!("n{index} starts in incarnation {incarnation}"));
+    }
+
+    pub fn pause(&mut self, index: usize) {
+        let host = &mut self.hosts[index];
+        if host.is_up() && !host.paused {
+            host.paused = true;
+            self.pauses[index].push((self.now, Nanos::MAX));
+            self.say(|| format!("n{index} is paused"));
+        }
+    }
+
+    pub fn unpause(&mut self, index: usize) -> Vec<Event> {
+        let host = &mut self.hosts[index];
+        if !std::mem::take(&mut host.paused) {
+            return Vec::new();
+        }
+        if let Some(last) = self.pauses[index].last_mut() {
+            last.1 = self.now;
+        }
+        let inbox = std::mem::take(&mut host.inbox);
+        self.say(|| format!("n{index} goes on, {} datagrams waiting", inbox.len()));
+        let naive = self.naive_driver;
+        if naive {
+            self.catch_up(index);
+        }
+        for packet in inbox {
+            self.hand_in(index, &packet);
+        }
+        self.time_out(index);
+        self.drain(index)
+    }
+
+    /// What a driver must not do: pretend to have been awake.
+    fn catch_up(&mut self, index: usize) {
+        let host = &mut self.hosts[index];
+        let now = host.now(self.now);
+        while let Some(node) = &mut host.node
+            && let Some(due) = node.poll_timeout().filter(|&due| due < now.boot)
+        {
+            node.handle_timeout(gossip::Now { boot: due, raw: due, wall: None });
+        }
+    }
+
+    pub fn crash(&mut self, index: usize) {
+        self.hosts[index].node = None;
+        if std::mem::take(&mut self.hosts[index].paused)
+            && let Some(last) = self.pauses[index].last_mut()
+        {
+            last.1 = self.now;
+        }
+        self.hosts[index].inbox.clear();
+        self.say(|| format!("n{index} crashes"));
+    }
+
+    /// Gives a host another address, and tells its process.
+    pub fn relocate(&mut self, index: usize, addr: SocketAddr) -> Vec<Event> {
+        self.addrs.insert(addr, index);
+        let host = &mut self.hosts[index];
+        host.addr = addr;
+        let now = host.now(self.now);
+        if let Some(node) = &mut host.node {
+            let _ = node.set_addr(now, addr);
+        }
+        self.say(|| format!("n{index} moves to {addr}"));
+        self.drain(index)
+    }
+
+    /// Runs the next thing; none if nothing is left before `until`.
+    pub fn step(&mut self, until: Nanos) -> Option<Step> {
+        if self.queue.peek().is_none_or(|Reverse(entry)| entry.at > until) {
+            self.now = until;
+            return None;
+        }
+        let Reverse(entry) = self.queue.pop()?;
+        self.now = entry.at;
+        Some(match entry.next {
+            Next::Mark(mark) => Step::Mark(mark),
+            Next::Wake(index) => self.wake(index, entry.at),
+            Next::Deliver(packet) => self.deliver(packet),
+        })
+    }
+
+    fn wake(&mut self, index: usize, at: Nanos) -> Step {
+        let host = &mut self.hosts[index];
+        if host.wake != at || host.node.is_none() {
+            return Step::Nothing;
+        }
+        host.wake = Nanos::MAX;
+        if host.paused {
+            return Step::Nothing;
+        }
+        let due = host.node.as_ref().and_then(gossip::core::Node::poll_timeout);
+        if due.is_some_and(|due| due <= host.now(at).boot) {
+            self.time_out(index);
+        }
+        Step::Host(index, self.drain(index))
+    }
+
+    fn time_out(&mut self, index: usize) {
+        let host = &mut self.hosts[index];
+        let now = host.now(self.now);
+        if let Some(node) = &mut host.node {
+            node.handle_timeout(now);
+        }
+    }
+
+    fn deliver(&mut self, packet: Packet) -> Step {
+        // Whoever has moved away does not receive there any more.
+        let to = self.addrs.get(&packet.to).copied().filter(|&to| self.hosts[to].addr == packet.to);
+        let Some(to) = to.filter(|&to| self.hosts[to].node.is_some()) else { return Step::Nothing };
+        if self.hosts[to].paused && self.hosts[to].inbox.len() >= SOCKET_BUFFER {
+            return Step::Nothing;
+        }
+        if packet.is_heartbeat()
+            && let Some(&from) = self.addrs.get(&packet.from)
+        {
+            let heard = self.heard.entry((to, from)).or_default();
+            if packet.sent > heard.1 {
+                *heard = (self.now, packet.sent);
+            }
+        }
+        if self.hosts[to].paused {
+            self.hosts[to].inbox.push(packet);
+            return Step::Nothing;
+        }
+        self.hand_in(to, &packet);
+        Step::Host(to, self.drain(to))
+    }
+
+    fn hand_in(&mut self, index: usize, packet: &Packet) {
+        let host = &mut self.hosts[index];
+        let now = host.now(self.now);
+        if let Some(node) = &mut host.node {
+            node.handle_datagram(now, packet.from, &packet.bytes);
+        }
+    }
+
+    /// Does what a driver does after each input.
+    pub fn drain(&mut self, index: usize) -> Vec<Event> {
+        let mut buf = [0; DATAGRAM_MAX];
+        while let Some(transmit) = self.hosts[index].node.as_mut().and_then(|n| n.poll_transmit(&mut buf)) {
+            self.send(index, transmit.to, &buf[..transmit.len]);
+        }
+        let mut events = Vec::new();
+        while let Some(event) = self.hosts[index].node.as_mut().and_then(gossip::core::Node::poll_event) {
+            self.say(|| format!("n{index}: {event:?}"));
+            events.push(event);
+        }
+        self.obey(index, &events);
+        self.schedule_wake(index);
+        events
+    }
+
+    fn send(&mut self, from: usize, to: SocketAddr, bytes: &[u8]) {
+        let host = self.addrs.get(&to).copied();
+        let arrivals = self.network.carry(from, host, bytes.len(), self.now, &mut self.rng);
+        for (at, damaged) in arrivals.into_iter().flatten() {
+            let mut bytes: Box<[u8]> = bytes.into();
+            if let Some(tamper) = &mut self.tamper {
+                bytes = tamper(from, bytes);
+            }
+            if damaged {
+                for _ in 0..self.rng.between(1, 4) {
+                    let bit = self.rng.index(8 * bytes.len());
+                    bytes[bit / 8] ^= 1 << (bit % 8);
+                }
+            }
+            let packet = Packet { from: self.hosts[from].addr, to, bytes, sent: self.now, damaged };
+            self.schedule(at, Next::Deliver(packet));
+        }
+    }
+
+    fn schedule_wake(&mut self, index: usize) {
+        let host = &mut self.hosts[index];
+        let Some(due) = host.node.as_ref().and_then(gossip::core::Node::poll_timeout) else { return };
+        let mut at = host.clock.when(due.as_nanos() as Nanos);
+        if host.starved > 0 {
+            at += self.rng.between(0, host.starved);
+        }
+        // One that comes too early looks again.
+        if at < self.hosts[index].wake {
+            let at = at.max(self.now);
+            self.hosts[index].wake = at;
+            self.schedule(at, Next::Wake(index));
+        }
+    }
+
+    /// What a sensible program does about events.
+    fn obey(&mut self, index: usize, events: &[Event]) {
+        for event in events {
+            let wanted = match event {
+                Event::LeaveDone { acknowledged, told } => {
+                    self.hosts[index].left = 2 * acknowledged >= *told;
+                    continue;
+                }
+                Event::Refused { reason: Refusal::Incarnation { highest }, .. } => highest.get(),
+                // Its disk was wiped, and its former life is still believed in.
+                Event::Refused { reason: Refusal::NameConflict, .. } => self.hosts[index].stored,
+                _ => continue,
+            };
+            let up = self.hosts[index].is_up();
+            if up && self.hosts[index].stored <= wanted {
+                self.start(index, wanted + 1);
+                self.schedule_wake(index);
+                return;
+            }
+        }
+    }
+
+    /// Runs without faults or checks.
+    pub fn run_for(&mut self, length: Duration) {
+        let until = self.now + length.as_nanos() as Nanos;
+        while self.step(until).is_some() {}
+    }
+
+    /// Starts everybody within one second.
+    pub fn start_all(&mut self) {
+        for index in 0..self.hosts.len() {
+            self.start(index, 1);
+            self.drain(index);
+        }
+    }
+
+    pub fn interval(&self) -> Nanos {
+        self.config.interval().as_nanos() as Nanos
+    }
+}
+
+/// A config for simulations: seeds are called again soon, so that healing does not take virtual hours.
+pub fn config(interval_ms: u64) -> gossip::ConfigBuilder {
+    let interval = Duration::from_nanos(interval_ms * MS);
+    Config::builder("sim").interval(interval).seed_retry_max(20 * interval)
+}

@@ -1,0 +1,109 @@
+//! The real core under simulated weather. See `sim/mod.rs` for how it works.
+//!
+//! `SIM_SEEDS=100000 cargo test --release -p gossip --test simulation seeds` soaks; `SIM_FIRST` sets the first seed.
+#![allow(clippy::expect_used, reason = "helpers of tests are tests")]
+
+mod sim;
+
+use sim::fault::{Fault, Scenario};
+use sim::mutant;
+use sim::network::Rule;
+use sim::run::{Mutation, env, run, run_seeds, shrink};
+
+/// Mixed faults, 5 to 30 nodes a run.
+#[test]
+fn seeds() {
+    let (first, count) = (env("SIM_FIRST", 1), env("SIM_SEEDS", 2000));
+    eprintln!("seeds {first} to {}", first + count - 1);
+    let failures = run_seeds(first, count);
+    assert!(failures.is_empty(), "{} seeds failed, the first: {}", failures.len(), failures[0]);
+}
+
+#[test]
+fn twenty_healthy_nodes_find_and_trust_each_other() {
+    if let Err(failure) = run(&Scenario::calm(1, 20, 100), true, &|_| {}) {
+        panic!("{}: {}", failure.what, failure.log.unwrap_or_default());
+    }
+}
+
+/// A scenario in which there is something to report, to learn and to get wrong.
+fn eventful(seed: u64) -> Scenario {
+    Scenario::calm(seed, 7, 100)
+        .with(20, 60, Fault::Pause(2))
+        .with(30, 31, Fault::Metadata(2))
+        .with(70, 110, Fault::Net(Rule::Partition(vec![0, 1, 2])))
+        .with(80, 81, Fault::Metadata(0))
+        .with(120, 160, Fault::Pause(4))
+        .with(170, 200, Fault::Crash { host: 5, disk: true })
+}
+
+/// News that one side of a partition had time to forget before it healed.
+fn estranged(seed: u64) -> Scenario {
+    Scenario::calm(seed, 20, 100).with(20, 80, Fault::Net(Rule::Partition(vec![0, 1, 2]))).with(
+        30,
+        31,
+        Fault::Metadata(0),
+    )
+}
+
+fn caught(scenario: &Scenario, mutation: Mutation<'_>) -> String {
+    assert!(run(scenario, false, &|_| {}).is_ok(), "the scenario is sound without the mutation");
+    run(scenario, false, mutation).err().map(|failure| failure.what).unwrap_or_default()
+}
+
+#[test]
+fn mutants_are_caught_by_the_checker_they_are_meant_for() {
+    let cases: [(Mutation<'_>, &str, &str); 7] = [
+        (&mutant::edits_records, "S6", "edits others' records"),
+        (&mutant::writes_for_others, "S6", "writes for others"),
+        (&mutant::invents_accusations, "S6", "invents accusations"),
+        (&mutant::hides_its_pauses, "S8", "hides its pauses"),
+        (&mutant::passes_nothing_on, "old record", "passes nothing on"),
+        (&mutant::stays_cut, "doubt", "stays cut"),
+        (&mutant::stutters, "trust", "stutters"),
+    ];
+    for (mutation, expected, name) in cases {
+        let what = caught(&eventful(3), mutation);
+        println!("{name}: {what:.150}");
+        assert!(
+            !what.is_empty() && what.contains(expected),
+            "{name} was not caught as {expected:?}: {what:?}"
+        );
+    }
+    let what = caught(&estranged(3), &mutant::digests_agree_always);
+    assert!(what.contains("old record"), "what is not compared was repaired all the same: {what}");
+}
+
+#[test]
+fn a_seed_replays_to_the_last_byte() {
+    let story = |seed| {
+        let world = run(&Scenario::random(seed), true, &|_| {});
+        let world = world.unwrap_or_else(|failure| panic!("{}", failure.what));
+        (world.log, world.network.stats.bytes, world.network.stats.datagrams)
+    };
+    for seed in 1..6 {
+        assert_eq!(story(seed), story(seed));
+    }
+    assert_ne!(story(1).0, story(2).0);
+}
+
+#[test]
+fn shrinking_keeps_what_matters() {
+    let scenario = eventful(3);
+    let small = shrink(&scenario, &mutant::hides_its_pauses);
+    assert_eq!(small.faults.len(), 1, "{:#?}", small.faults);
+    assert!(matches!(small.faults[0].fault, Fault::Pause(_)));
+}
+
+/// Datagrams that decode, but say anything: nothing panics, nothing grows without bounds.
+#[test]
+fn nonsense_with_good_checksums_is_survived() {
+    for seed in 0..20 {
+        let mut scenario = Scenario::calm(seed, 6, 100);
+        scenario.end = scenario.calm;
+        let outcome = run(&scenario, false, &mutant::talks_nonsense);
+        // Such a cluster cannot be well, and the checkers may say so; but nothing panics, and nothing grows.
+        let Ok(world) = outcome else { continue };
+        assert!(world.hosts.iter().filter_map(|h| h.node.as_ref()).all(|n| n.members().count() < 1000));
+    }
+}
