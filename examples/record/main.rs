@@ -159,11 +159,12 @@ fn listen_on(on: &str, out: &Output, until: Until) -> anyhow::Result<()> {
         format!("{on}: cannot listen there; is it an address of this host, and the port free? 0.0.0.0:9000 takes any address")
     })?;
     let part = out.log_path();
-    let mut log = Log::create(&part).with_context(|| {
-        format!(
-            "{}: cannot be created; if an earlier recording left it, run `record finish` on it or remove it",
+    let mut log = Log::create(&part).with_context(|| match part.exists() {
+        true => format!(
+            "{0}: left by an earlier recording; run `record finish {0}`, or remove it",
             part.display()
-        )
+        ),
+        false => format!("{}: cannot be created; check the directory", part.display()),
     })?;
     let stop = stop_on_signals()?;
     let counts = Arc::new(Counts::default());
@@ -237,10 +238,13 @@ fn stop_on_signals() -> anyhow::Result<Arc<Stop>> {
 }
 
 fn resolve(text: &str) -> anyhow::Result<SocketAddr> {
-    let mut addresses = text.to_socket_addrs().with_context(|| {
-        format!(
-            "{text}: not an address with a port; write it as 192.0.2.7:9000, [2001:db8::7]:9000 or name:9000"
-        )
+    let mut addresses = text.to_socket_addrs().with_context(|| match text.rsplit_once(':') {
+        Some((host, port)) if port.parse::<u16>().is_ok() => {
+            format!("{host}: no address could be found for it")
+        }
+        _ => format!(
+            "{text}: the port is missing; write it as 192.0.2.7:9000, [2001:db8::7]:9000 or name:9000"
+        ),
     })?;
     addresses.next().with_context(|| format!("{text}: the name has no address"))
 }

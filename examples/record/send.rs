@@ -48,9 +48,11 @@ pub(crate) fn send(
         if let Err(error) = hand_over(socket, heartbeat)
             && told.insert(error.kind().to_string())
         {
-            tell(&format!(
-                "heartbeat {seq} could not be sent ({error}); it counts as lost, and sending goes on"
-            ));
+            let advice = match error.kind() {
+                ErrorKind::ConnectionRefused => "nobody listens there; start `record listen` on that host",
+                _ => "it counts as lost, and sending goes on",
+            };
+            tell(&format!("heartbeat {seq}: {error}: {advice}"));
         }
         (last, seq) = (Some(heartbeat), seq + 1);
         sent.store(seq, Ordering::Relaxed);

@@ -27,25 +27,25 @@ impl fmt::Display for Summary<'_> {
                 tally.overtaken, tally.duplicates
             )?;
         }
-        writeln!(f, "delays are relative: the smallest of them is taken as zero")?;
+        write!(f, "delays are relative: the smallest of them is taken as zero")?;
         if let Some((drift_ns, apart_ns)) = recording.floor_drift_ns() {
             let (drift_ms, parts) = (drift_ns as f64 / 1e6, drift_ns as f64 / apart_ns as f64 * 1e6);
             let apart = humantime::format_duration(Duration::from_secs(apart_ns / 1_000_000_000));
-            writeln!(
+            write!(
                 f,
-                "the smallest delay changed by {drift_ms:+.3} ms within {apart}: the clocks run {parts:+.1} millionths \
+                "\nthe smallest delay changed by {drift_ms:+.3} ms within {apart}: the clocks run {parts:+.1} millionths \
                  apart, or the path has changed"
             )?;
         }
         if tally.received < ARRIVALS_MIN {
-            writeln!(f, "the accuracy program needs {ARRIVALS_MIN} that arrived: record for longer")?;
+            write!(f, "\nthe accuracy program needs {ARRIVALS_MIN} that arrived: record for longer")?;
         }
         match self.output {
             Output::Stdout => Ok(()),
             Output::File { path, .. } => {
                 write!(
                     f,
-                    "next:\n  cargo run --release -p benches --bin accuracy -- --trace {}",
+                    "\nnext:\n  cargo run --release -p benches --bin accuracy -- --trace {}",
                     path.display()
                 )
             }
