@@ -139,3 +139,16 @@ fn a_node_stopped_for_five_seconds_accuses_nobody() {
         assert!(sim::check::converged(&world).is_ok());
     }
 }
+
+#[test]
+fn a_node_that_dies_in_a_storm_nobody_had_seen_is_suspected_in_bounded_time() {
+    let mut world = cluster(300, 20);
+    world.network.rules.push((0, Rule::Jitter(200 * MS)));
+    world.run_for(Duration::from_secs(2));
+    world.crash(7);
+    world.network.rules.clear();
+    let formed = opinions(&mut world, 7 * SECOND);
+    let suspects =
+        |host: &usize| formed.iter().any(|f| f.1 == *host && f.2 == "n7" && f.3 == Opinion::Suspect);
+    assert!((0..HOSTS).filter(|&host| host != 7).all(|host| suspects(&host)), "{formed:?}");
+}
