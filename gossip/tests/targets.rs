@@ -100,10 +100,11 @@ fn idle_nodes_spend_at_most_twelve_kilobytes_a_second() {
 #[test]
 fn random_loss_makes_no_lasting_suspicion() {
     for loss in [0.1, 0.3] {
-        let (mut suspicions, mut longest, mut suspect_time) = (0, 0, 0);
+        let (mut suspicions, mut early, mut longest, mut suspect_time) = (0, 0, 0, 0);
         for seed in 0..5 {
             let mut world = cluster(100 + seed, 5);
             world.network.rules.push((0, Rule::Loss(loss)));
+            let onset = world.now;
             let formed = opinions(&mut world, 60 * SECOND);
             for (at, host, target, opinion) in &formed {
                 if *opinion != Opinion::Suspect {
@@ -112,12 +113,13 @@ fn random_loss_makes_no_lasting_suspicion() {
                 let over = formed.iter().find(|f| f.0 > *at && f.1 == *host && f.2 == *target);
                 let length = over.map_or(world.now, |f| f.0) - at;
                 suspicions += 1;
+                early += u32::from(at - onset < 5 * SECOND);
                 suspect_time += length;
                 longest = longest.max(length);
             }
         }
         println!(
-            "loss {loss}: {suspicions} suspicions in 5 x 60 s, together {:.1} s, the longest {:.3} s",
+            "loss {loss}: {suspicions} suspicions in 5 x 60 s, {early} of them in the first 5 s, together {:.1} s, the longest {:.3} s",
             suspect_time as f64 / 1e9,
             longest as f64 / 1e9
         );
