@@ -4,6 +4,46 @@
 //! it observes. An opinion is only an opinion: this crate tells suspicion, which one observer computes, from what others
 //! may conclude from many.
 //!
+//! ```
+//! use gossip::{Event, Node, NodeId};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // The first node of a cluster has no seeds. Port 0 lets the system choose.
+//! let one = Node::builder("demo", "one").bind("127.0.0.1:0".parse()?).start().await?;
+//!
+//! // Every other one calls somebody it knows.
+//! let two = Node::builder("demo", "two")
+//!     .bind("127.0.0.1:0".parse()?)
+//!     .seed(one.addr().to_string())
+//!     .metadata("role", "worker")
+//!     .start()
+//!     .await?;
+//!
+//! // What happens, as it happens.
+//! let mut events = one.events();
+//! while let Some(event) = events.next().await {
+//!     if let Event::Joined { id, addr, .. } = event {
+//!         println!("{id} joined at {addr}");
+//!         break;
+//!     }
+//! }
+//!
+//! // What is known: members with their metadata, and what every observer thinks of them.
+//! let two_id = NodeId::new("two")?;
+//! for member in one.members().await? {
+//!     println!("{} {:?}", member.record.identity.id, member.record.metadata);
+//! }
+//! for said in one.suspicion(&two_id).await? {
+//!     println!("{} says {:?}, φ = {:.2}", said.observer, said.opinion, said.phi);
+//! }
+//!
+//! two.leave().await?; // a farewell, not a failure
+//! one.shutdown().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # How it works
 //!
 //! - **Heartbeats** go directly to a node's neighbours: everybody in a small cluster, about ten neighbours on five hash
@@ -22,15 +62,20 @@
 //!
 //! # Running it
 //!
-//! [`Node`] is a state machine without sockets, tasks or clocks; its documentation has the contract and an example. A
-//! driver around it has this loop:
+//! [`Node`] is a handle on a task that owns the socket and the state file; tokio runs it. All that it decides is decided in
+//! [`core::Node`], a state machine without sockets, tasks or clocks, which other runtimes and simulators can drive:
 //!
-//! 1. wait for a datagram, a command, or the time of [`Node::poll_timeout`];
-//! 2. hand in all datagrams that have arrived ([`Node::handle_datagram`]), with a clock read after they were received;
+//! 1. wait for a datagram, a command, or the time of [`core::Node::poll_timeout`];
+//! 2. hand in all datagrams that have arrived ([`core::Node::handle_datagram`]), with a clock read after they were received;
 //! 3. hand in the command, if there was one;
-//! 4. if the time has come, [`Node::handle_timeout`];
-//! 5. send what [`Node::poll_transmit`] writes, until there is nothing left;
-//! 6. pass on what [`Node::poll_event`] returns, until there is nothing left.
+//! 4. if the time has come, [`core::Node::handle_timeout`];
+//! 5. send what [`core::Node::poll_transmit`] writes, until there is nothing left;
+//! 6. pass on what [`core::Node::poll_event`] returns, until there is nothing left.
+//!
+//! # Features
+//!
+//! - `tokio` (default): [`Node`] and what it needs. Without it there is only [`core`].
+//! - `faults`: loss, delay and cuts injected between a node and its socket; for tests.
 //!
 //! # Limits
 //!
@@ -39,20 +84,30 @@
 //! constants or by [`Config`].
 
 mod config;
-mod core;
+pub mod core;
+#[cfg(feature = "tokio")]
+mod driver;
 mod error;
+#[cfg(feature = "tokio")]
+mod handle;
 mod hash;
 pub mod wire;
 
 pub use config::{Config, ConfigBuilder};
 pub use error::{CommandError, ConfigError, IdError, MetadataError, SetError};
 
+#[cfg(feature = "tokio")]
+pub use driver::error::{StartError, StopReason, Stopped, StorageError};
+#[cfg(feature = "faults")]
+pub use driver::faults;
+#[cfg(feature = "tokio")]
+pub use handle::{Builder, Events, Farewell, HeldOpinion, Node, NodeError, Watch};
+
 pub use crate::core::clock::Now;
 pub use crate::core::counters::Counters;
 pub use crate::core::event::{Event, Refusal};
 pub use crate::core::identity::{BootId, Identity, Incarnation, NodeId, StorageId, Version};
 pub use crate::core::opinion::{Opinion, Suspicion};
-pub use crate::core::outbox::Transmit;
 pub use crate::core::record::{Metadata, Pause, Record, Status};
-pub use crate::core::{Link, Member, Node, Setup};
+pub use crate::core::{Link, Member};
 pub use crate::wire::DATAGRAM_MAX;

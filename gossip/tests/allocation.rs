@@ -5,10 +5,8 @@ use std::alloc::System;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use gossip::{
-    BootId, Config, DATAGRAM_MAX, Identity, Incarnation, Metadata, Node, NodeId, Now, Setup, StorageId,
-    Transmit,
-};
+use gossip::core::{Node, Setup, Transmit};
+use gossip::{BootId, Config, DATAGRAM_MAX, Identity, Incarnation, Metadata, NodeId, Now, StorageId};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 #[global_allocator]

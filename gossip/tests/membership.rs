@@ -40,7 +40,11 @@ fn events(world: &mut World, length: Nanos) -> Vec<(usize, Event)> {
     all
 }
 
-fn command<T>(world: &mut World, host: usize, f: impl FnOnce(&mut gossip::Node, gossip::Now) -> T) -> T {
+fn command<T>(
+    world: &mut World,
+    host: usize,
+    f: impl FnOnce(&mut gossip::core::Node, gossip::Now) -> T,
+) -> T {
     let now = world.hosts[host].now(world.now);
     let out = f(world.hosts[host].node.as_mut().expect("it runs"), now);
     world.drain(host);

@@ -64,7 +64,7 @@ impl<D: AccrualDetector + ?Sized> AccrualDetector for alloc::boxed::Box<D> {
 /// What a heartbeat turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arrival {
-    /// The newest heartbeat of this peer so far; it was learnt from.
+    /// The newest heartbeat of this peer so far.
     Fresh,
     /// A duplicate, or one that a newer heartbeat had overtaken; nothing changed.
     Stale,

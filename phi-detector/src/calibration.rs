@@ -18,7 +18,7 @@
 /// let calibration = detector.calibration();
 /// assert_eq!(calibration.heartbeats(), 4_999);
 /// assert!((calibration.expected(2) - 49.99).abs() < 1e-9);
-/// assert_eq!(calibration.exceeded(2), 0, "a sender that is always on time never surprises");
+/// assert_eq!(calibration.exceeded(2), Some(0), "a sender that is always on time never surprises");
 /// # Ok::<(), phi_detector::ConfigError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -59,9 +59,9 @@ impl Calibration {
         self.heartbeats
     }
 
-    /// How many heartbeats arrived when the level was above `level` decades; 0 for a level that is not counted.
-    pub const fn exceeded(&self, level: usize) -> u32 {
-        if level >= 1 && level <= Self::LEVELS { self.exceeded[level - 1] } else { 0 }
+    /// How many heartbeats arrived when the level was above `level` decades; `None` for a level that is not counted.
+    pub const fn exceeded(&self, level: usize) -> Option<u32> {
+        if level >= 1 && level <= Self::LEVELS { Some(self.exceeded[level - 1]) } else { None }
     }
 
     /// How many would have, had the promise been kept to the letter: `heartbeats · 10^-level`.
@@ -80,9 +80,9 @@ mod tests {
         for phi in [None, Some(1.0), Some(1.1), Some(2.5), Some(6.1), Some(100.0)] {
             calibration.record(phi);
         }
-        let counts: [u32; 6] = core::array::from_fn(|index| calibration.exceeded(index + 1));
+        let counts: [u32; 6] = core::array::from_fn(|index| calibration.exceeded(index + 1).unwrap());
         assert_eq!(counts, [4, 3, 2, 2, 2, 2]);
-        assert_eq!((calibration.exceeded(0), calibration.exceeded(7)), (0, 0));
+        assert_eq!((calibration.exceeded(0), calibration.exceeded(7)), (None, None));
         assert_eq!(calibration.expected(0), 6.0);
         assert!((calibration.expected(3) - 0.006).abs() < 1e-15);
     }

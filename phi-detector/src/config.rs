@@ -2,6 +2,7 @@
 
 use crate::calibrated::estimator::Memories;
 use crate::error::ConfigError;
+use crate::interval::{INTERVAL_MAX, INTERVAL_MIN};
 use core::time::Duration;
 
 /// The settings of a [`PhiDetector`](crate::PhiDetector), checked when one is made.
@@ -32,6 +33,9 @@ const FAST_MEMORY: u32 = 400;
 /// As long as the slow table remembers, unless told otherwise; in heartbeats.
 const SLOW_MEMORY: u32 = 100_000;
 
+/// Three times as many intervals end within the scale of lateness.
+const FIRST_INTERVALS_MAX: u32 = 170;
+
 impl Config {
     /// For heartbeats sent every `interval`: from 1 µs to 365 days.
     ///
@@ -41,9 +45,10 @@ impl Config {
         Self { interval: Some(interval), ..Self::learning() }
     }
 
-    /// For heartbeats of unknown interval: it is taken from the first 16 heartbeats, and anew should it change by more
-    /// than a factor of three and stay there. Until then only the cold start's caution is at work, so prefer
-    /// [`new`](Self::new) where the interval is known.
+    /// For heartbeats of unknown interval: it is taken from the first 16 gaps, and anew should it change by more than a
+    /// factor of three and stay there; what was learnt is then forgotten. Prefer [`new`](Self::new) where the interval is
+    /// known. Until there is one, the longest gap so far or [`first_interval`](Self::first_interval), whichever is longer,
+    /// takes its place, with the cold start's caution. Heartbeats must be numbered one by one.
     ///
     /// ```
     /// use core::time::Duration;
@@ -61,7 +66,8 @@ impl Config {
         Self { interval: None, first_interval: None, fast_memory: FAST_MEMORY, slow_memory: SLOW_MEMORY }
     }
 
-    /// How far apart the first heartbeats may be without suspicion, from 1 µs to 365 days; the interval unless set.
+    /// How far apart the first heartbeats may be without suspicion, from 1 µs to 365 days and to 170 intervals; the interval
+    /// unless set.
     ///
     /// While nothing has been learnt, the level stays at zero for three times this long beyond the interval, and grows
     /// slowly after that. The influence fades over the first few hundred heartbeats.
@@ -104,11 +110,14 @@ impl Config {
     }
 
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
-        let (min, max) = (Duration::from_micros(1), Duration::from_secs(365 * 86_400));
         for (field, value) in [("interval", self.interval), ("first_interval", self.first_interval)] {
             if let Some(value) = value {
-                ConfigError::check_duration(field, value, min, max)?;
+                ConfigError::check_duration(field, value, INTERVAL_MIN, INTERVAL_MAX)?;
             }
+        }
+        if let (Some(interval), Some(first)) = (self.interval, self.first_interval) {
+            let max = interval.saturating_mul(FIRST_INTERVALS_MAX).min(INTERVAL_MAX);
+            ConfigError::check_duration("first_interval", first, INTERVAL_MIN, max)?;
         }
         let (fast, slow) = (f64::from(self.fast_memory), f64::from(self.slow_memory));
         ConfigError::check_number("slow_memory", slow, 1e4, 1e6)?;

@@ -30,7 +30,8 @@ use core::time::Duration;
 /// most 74 evaluations of φ.
 ///
 /// All time is a `Duration` since any fixed origin on a monotonic clock, the same for every call. Time that goes backwards
-/// is clamped and counted ([`backwards`](Self::backwards)), as is what lies beyond the 584 years of 64-bit nanoseconds.
+/// is clamped and counted ([`backwards`](Self::backwards)); what lies beyond the 584 years of 64-bit nanoseconds is taken as
+/// their end.
 ///
 /// ```
 /// use core::time::Duration;
@@ -99,12 +100,7 @@ impl PhiDetector {
     /// # Ok::<(), phi_detector::ConfigError>(())
     /// ```
     pub fn with_prior(config: Config, prior: &Learnt) -> Result<Self, ConfigError> {
-        let mut slow = prior.slow;
-        let heartbeats = slow.at_risk()[0];
-        if heartbeats > PRIOR_HEARTBEATS_MAX {
-            slow.fade(PRIOR_HEARTBEATS_MAX / heartbeats);
-        }
-        Self::start(config, config.interval, slow)
+        Self::start(config, config.interval, prior.slow.at_most(PRIOR_HEARTBEATS_MAX))
     }
 
     /// A detector that goes on where another one, perhaps in an earlier process, has left off: only the heartbeats
@@ -115,13 +111,19 @@ impl PhiDetector {
     /// [`ConfigError`] names the field of `config` that is out of its range. An interval that differs by more than a
     /// factor of two from that of `learnt` is: what was learnt does not apply to it.
     pub fn restore(config: Config, learnt: &Learnt) -> Result<Self, ConfigError> {
-        let interval = config.interval.unwrap_or(learnt.interval);
-        let (min, max) = (learnt.interval / 2, learnt.interval.saturating_mul(2));
+        config.check()?;
+        let Some(learnt_interval) = learnt.interval else {
+            return Self::new(config);
+        };
+        let interval = config.interval.unwrap_or(learnt_interval);
+        let (min, max) = (learnt_interval / 2, learnt_interval.saturating_mul(2));
         ConfigError::check_duration("interval", interval, min, max)?;
         let mut restored = Self::start(config, Some(interval), LifeTable::new())?;
         let cold_bin = restored.scale.bin_beyond(config.grace(interval));
-        restored.estimator =
-            Estimator::new(config.memories(), cold_bin, learnt.fast, learnt.slow, learnt.correction);
+        let memories = config.memories();
+        let (fast, slow) =
+            (learnt.fast.at_most(memories.fast as f32), learnt.slow.at_most(memories.slow as f32));
+        restored.estimator = Estimator::new(memories, cold_bin, fast, slow, learnt.correction);
         restored.calibration = learnt.calibration;
         if config.interval.is_none() {
             restored.learner = Some(IntervalLearner::settled(interval));
@@ -157,7 +159,7 @@ impl PhiDetector {
     ///
     /// A number not above the highest seen is a duplicate or a straggler: it changes nothing and is
     /// [`Arrival::Stale`]. A peer that starts its numbers anew, because it has restarted, needs a new detector. Without
-    /// numbers, count the arrivals.
+    /// numbers, count the arrivals. Numbers go up by one; a detector that learns the interval takes those missing for lost.
     pub fn heartbeat(&mut self, seq: u64, now: Duration) -> Arrival {
         self.arrive(seq, None, now)
     }
@@ -202,22 +204,23 @@ impl PhiDetector {
             return was_settled;
         };
         if let Some(interval) = learner.record(elapsed_ns, steps) {
-            self.restart(interval);
+            self.restart(interval, was_settled);
             return false;
         }
         if !was_settled {
-            let provisional = from_ns(learner.estimate_ns());
-            self.restart(provisional);
+            let provisional = learner.provisional().max(from_ns(self.first_interval_ns));
+            self.restart(provisional, false);
         }
         was_settled
     }
 
-    /// Begins anew on another interval: lateness counted on the old one says nothing on this.
-    fn restart(&mut self, interval: Duration) {
+    /// Begins anew on another interval: lateness that was counted on the old one says nothing on this. A prior does.
+    fn restart(&mut self, interval: Duration, forget: bool) {
         self.scale = Scale::new(interval);
         let first_interval = (self.first_interval_ns > 0).then(|| from_ns(self.first_interval_ns));
         let cold_bin = self.scale.bin_beyond(Config::grace_of(first_interval, interval));
-        self.estimator = self.estimator.anew(cold_bin);
+        let slow = if forget { LifeTable::new() } else { *self.estimator.slow() };
+        self.estimator = self.estimator.anew(cold_bin, slow);
     }
 
     /// The suspicion level at `now`: decades of improbability that a live peer is silent this long. Finite, never
@@ -237,7 +240,7 @@ impl PhiDetector {
     /// The earliest instant at which the level is at least `threshold`, if nothing arrives before: sleep until then
     /// instead of polling.
     ///
-    /// It is exact: at the deadline `phi` is at least `threshold`, one nanosecond before it is not.
+    /// It is the newest arrival for a threshold of zero or less. It is exact: at the deadline `phi` is at least `threshold`, one nanosecond before it is not.
     /// [`Duration::MAX`] if nothing has arrived yet, if `threshold` is NaN, or if it would take longer than the 584 years
     /// of 64-bit nanoseconds.
     pub fn deadline(&self, threshold: f64) -> Duration {
@@ -250,8 +253,11 @@ impl PhiDetector {
     /// heartbeat.
     ///
     /// That much silence is taken out of the level, until the next heartbeat; and how late that one was is not learnt
-    /// from. Several calls add up. Call it before asking for the level, and after the heartbeats that were waiting have
-    /// been handed in.
+    /// from. Several calls add up.
+    ///
+    /// Call it on waking, for every peer, *before* handing in the heartbeats that were waiting: the first of them ends the
+    /// silence that was the observer's. Called after them it would excuse a silence of the peer's that is yet to come. (With
+    /// the kernel's receive timestamps as `now`, a peer whose heartbeats were waiting needs no excuse, and gets none.)
     ///
     /// ```
     /// use core::time::Duration;
@@ -277,10 +283,11 @@ impl PhiDetector {
         self.calibration
     }
 
-    /// What has been learnt so far, to save or to pool.
+    /// What has been learnt so far, to save or to pool. Take it now and then, not with each heartbeat: forgetting is done
+    /// every sixteenth, and a copy taken in between has not forgotten yet.
     pub fn learnt(&self) -> Learnt {
         Learnt {
-            interval: from_ns(self.scale.interval_ns()),
+            interval: self.interval(),
             fast: *self.estimator.fast(),
             slow: *self.estimator.slow(),
             correction: *self.estimator.correction(),

@@ -9,11 +9,11 @@ use std::time::Instant;
 /// begins; give a copy of it to everything that shares a detector.
 ///
 /// ```
-/// use phi_detector::{AccrualDetector, InstantClock, Normal, NormalConfig};
+/// use phi_detector::{Config, InstantClock, PhiDetector};
 /// use std::time::{Duration, Instant};
 ///
 /// let clock = InstantClock::new();
-/// let mut detector = Normal::new(NormalConfig::new(Duration::from_millis(100)))?;
+/// let mut detector = PhiDetector::new(Config::new(Duration::from_millis(100)))?;
 ///
 /// // When a heartbeat arrives:
 /// detector.heartbeat(1, clock.now());

@@ -34,7 +34,7 @@ use core::time::Duration;
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(into = "saved::Saved", try_from = "saved::Saved"))]
 pub struct Learnt {
-    pub(crate) interval: Duration,
+    pub(crate) interval: Option<Duration>,
     pub(crate) fast: LifeTable,
     pub(crate) slow: LifeTable,
     pub(crate) correction: Correction,
@@ -42,8 +42,8 @@ pub struct Learnt {
 }
 
 impl Learnt {
-    /// The heartbeat interval on which lateness was measured.
-    pub const fn interval(&self) -> Duration {
+    /// The heartbeat interval on which lateness was measured; `None` if it was not known yet, and nothing learnt.
+    pub const fn interval(&self) -> Option<Duration> {
         self.interval
     }
 
@@ -55,15 +55,13 @@ impl Learnt {
     /// Adds what has been learnt of another peer: every heartbeat counts the same, whoever's it was.
     ///
     /// Lateness is counted relative to the interval, so peers with different ones can be pooled. The result keeps this
-    /// one's interval and correction.
+    /// one's interval, correction, and what it has been like lately.
     pub fn pool(&mut self, other: &Self) {
-        for (table, added) in [(&mut self.slow, &other.slow), (&mut self.fast, &other.fast)] {
-            let mut counts = *table.counts();
-            for (count, more) in counts.iter_mut().zip(added.counts()) {
-                *count = (*count + more).min(COUNT_MAX);
-            }
-            *table = LifeTable::from_counts(counts);
+        let mut counts = *self.slow.counts();
+        for (count, more) in counts.iter_mut().zip(other.slow.counts()) {
+            *count = (*count + more).min(COUNT_MAX);
         }
+        self.slow = LifeTable::from_counts(counts);
     }
 }
 
@@ -77,6 +75,7 @@ mod saved {
     use super::{COUNT_MAX, Calibration, Correction, Learnt, LifeTable};
     use crate::calibrated::correction::KNOTS;
     use crate::calibrated::lateness::BINS;
+    use crate::interval::{INTERVAL_MAX, INTERVAL_MIN};
     use core::fmt;
     use core::time::Duration;
     use serde::{Deserialize, Serialize};
@@ -88,6 +87,7 @@ mod saved {
     #[serde(deny_unknown_fields)]
     pub(super) struct Saved {
         version: u16,
+        /// 0 if it was not known.
         interval_ns: u64,
         fast: [f32; BINS],
         slow: [f32; BINS],
@@ -100,7 +100,7 @@ mod saved {
         fn from(learnt: Learnt) -> Self {
             Self {
                 version: VERSION,
-                interval_ns: crate::time::to_ns(learnt.interval),
+                interval_ns: learnt.interval.map_or(0, crate::time::to_ns),
                 fast: *learnt.fast.counts(),
                 slow: *learnt.slow.counts(),
                 offsets: *learnt.correction.offsets(),
@@ -127,9 +127,9 @@ mod saved {
                         "learnt state of version {found}, this library reads {VERSION}: start a new detector"
                     )
                 }
-                Self::Interval => {
-                    f.write_str("learnt state with an interval of zero: it is damaged, discard it")
-                }
+                Self::Interval => f.write_str(
+                    "learnt state with an interval below 1 µs or above a year: it is damaged, discard it",
+                ),
                 Self::Count => {
                     f.write_str("learnt state with a count that is no count: it is damaged, discard it")
                 }
@@ -147,7 +147,8 @@ mod saved {
             if saved.version != VERSION {
                 return Err(Refused::Version(saved.version));
             }
-            if saved.interval_ns == 0 {
+            let interval = (saved.interval_ns > 0).then(|| Duration::from_nanos(saved.interval_ns));
+            if interval.is_some_and(|interval| !(INTERVAL_MIN..=INTERVAL_MAX).contains(&interval)) {
                 return Err(Refused::Interval);
             }
             if !saved.fast.iter().chain(&saved.slow).all(|count| (0.0..=COUNT_MAX).contains(count)) {
@@ -157,7 +158,7 @@ mod saved {
                 return Err(Refused::Offset);
             }
             Ok(Self {
-                interval: Duration::from_nanos(saved.interval_ns),
+                interval,
                 fast: LifeTable::from_counts(saved.fast),
                 slow: LifeTable::from_counts(saved.slow),
                 correction: Correction::from_offsets(saved.offsets),

@@ -36,6 +36,7 @@ mod sync;
 mod timer;
 mod watch;
 
+pub use outbox::Transmit;
 pub use query::{Link, Member};
 
 use std::net::SocketAddr;
@@ -51,7 +52,7 @@ use self::join::Seeds;
 use self::leave::Phase;
 use self::members::Members;
 use self::news::News;
-use self::outbox::{Outbox, Outgoing, Transmit};
+use self::outbox::{Outbox, Outgoing};
 use self::pause::Pace;
 use self::peer::Peers;
 use self::probe::Reach;
@@ -92,7 +93,8 @@ pub struct Setup {
 ///
 /// ```
 /// use std::time::Duration;
-/// use gossip::{BootId, Config, Event, Identity, Incarnation, Metadata, Node, NodeId, Now, Setup, StorageId};
+/// use gossip::core::{Node, Setup};
+/// use gossip::{BootId, Config, Event, Identity, Incarnation, Metadata, NodeId, Now, StorageId};
 ///
 /// let node = |name: &str, addr: &str, seeds: &[&str], now| -> Result<Node, Box<dyn std::error::Error>> {
 ///     Ok(Node::new(now, Setup {

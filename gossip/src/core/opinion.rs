@@ -21,7 +21,7 @@ pub enum Opinion {
     Unsure,
 }
 
-/// An opinion together with the suspicion level behind it, as [`Node::suspicion`](crate::Node::suspicion) lists them.
+/// An opinion together with the suspicion level behind it, as [`Node::suspicion`](super::Node::suspicion) lists them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Suspicion {
     /// Whose opinion it is.

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use super::identity::Life;
 
-/// A datagram that [`Node::poll_transmit`](crate::Node::poll_transmit) wrote: send the first `len` bytes of the buffer.
+/// A datagram that [`Node::poll_transmit`](super::Node::poll_transmit) wrote: send the first `len` bytes of the buffer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Transmit {
     /// Where to.

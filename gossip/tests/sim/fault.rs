@@ -185,7 +185,7 @@ impl World {
     }
 
     /// Gives a command to a process, if there is one that runs and takes it.
-    fn command(&mut self, host: usize, command: impl FnOnce(&mut gossip::Node, gossip::Now) -> bool) -> bool {
+    fn command(&mut self, host: usize, command: impl FnOnce(&mut gossip::core::Node, gossip::Now) -> bool) -> bool {
         let now = self.hosts[host].now(self.now);
         if self.hosts[host].paused {
             return false;

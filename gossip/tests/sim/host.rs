@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use gossip::{BootId, Config, Identity, Incarnation, Metadata, Node, NodeId, Now, Setup, StorageId};
+use gossip::core::{Node, Setup};
+use gossip::{BootId, Config, Identity, Incarnation, Metadata, NodeId, Now, StorageId};
 
 use super::Nanos;
 use super::rng::Rng;

@@ -214,7 +214,7 @@ impl World {
         if host.paused {
             return Step::Nothing;
         }
-        let due = host.node.as_ref().and_then(gossip::Node::poll_timeout);
+        let due = host.node.as_ref().and_then(gossip::core::Node::poll_timeout);
         if due.is_some_and(|due| due <= host.now(at).boot) {
             self.time_out(index);
         }
@@ -267,7 +267,7 @@ impl World {
             self.send(index, transmit.to, &buf[..transmit.len]);
         }
         let mut events = Vec::new();
-        while let Some(event) = self.hosts[index].node.as_mut().and_then(gossip::Node::poll_event) {
+        while let Some(event) = self.hosts[index].node.as_mut().and_then(gossip::core::Node::poll_event) {
             self.say(|| format!("n{index}: {event:?}"));
             events.push(event);
         }
@@ -297,7 +297,7 @@ impl World {
 
     fn schedule_wake(&mut self, index: usize) {
         let host = &mut self.hosts[index];
-        let Some(due) = host.node.as_ref().and_then(gossip::Node::poll_timeout) else { return };
+        let Some(due) = host.node.as_ref().and_then(gossip::core::Node::poll_timeout) else { return };
         let mut at = host.clock.when(due.as_nanos() as Nanos);
         if host.starved > 0 {
             at += self.rng.between(0, host.starved);

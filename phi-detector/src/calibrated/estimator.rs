@@ -38,7 +38,7 @@ pub(crate) struct Estimator {
     memories: Memories,
     /// The bin below which nothing is suspected until there is data.
     cold_bin: u8,
-    /// Heartbeats counted, since the start and since the curve was brought up to date.
+    /// Heartbeats counted since the start, as far as it matters, and since the curve was brought up to date.
     heartbeats: u32,
     unsettled: u32,
     fast: LifeTable,
@@ -83,7 +83,10 @@ impl Estimator {
         self.correction.exceed(uncorrected);
         self.fast.add(position.bin);
         self.slow.add(position.bin);
-        self.heartbeats = self.heartbeats.saturating_add(1);
+        self.heartbeats += 1;
+        if self.heartbeats == SLOW_STEADY + SLOW_EVERY {
+            self.heartbeats = SLOW_STEADY;
+        }
         self.unsettled += 1;
         if uncorrected > SURPRISE {
             self.settle(uncorrected > GREAT_SURPRISE);
@@ -108,9 +111,9 @@ impl Estimator {
         self.curve = Curve::new(&self.fast, &self.slow_shares);
     }
 
-    /// An estimator with the same memories that has learnt nothing.
-    pub(crate) fn anew(&self, cold_bin: usize) -> Self {
-        Self::new(self.memories, cold_bin, LifeTable::new(), LifeTable::new(), Correction::none())
+    /// An estimator with the same memories that has learnt nothing but what is in `slow`.
+    pub(crate) fn anew(&self, cold_bin: usize, slow: LifeTable) -> Self {
+        Self::new(self.memories, cold_bin, LifeTable::new(), slow, Correction::none())
     }
 
     pub(crate) fn fast(&self) -> &LifeTable {

@@ -6,7 +6,7 @@
 mod peers;
 
 use crate::error::ConfigError;
-use crate::{AccrualDetector, Arrival};
+use crate::{AccrualDetector, Arrival, PhiDetector};
 use alloc::collections::BTreeMap;
 use core::borrow::Borrow;
 use core::time::Duration;
@@ -25,12 +25,12 @@ use peers::Peers;
 ///
 /// ```
 /// use core::time::Duration;
-/// use phi_detector::{Heard, Monitor, Normal, NormalConfig};
+/// use phi_detector::{Config, Heard, Monitor, PhiDetector};
 ///
 /// let second = Duration::from_secs(1);
-/// let mut monitor = Monitor::new(8.0)?;
+/// let mut monitor = Monitor::new(4.0)?;
 /// for peer in ["ada", "bob"] {
-///     monitor.watch(peer, Normal::new(NormalConfig::new(second))?);
+///     monitor.watch(peer, PhiDetector::new(Config::new(second))?);
 /// }
 /// for seq in 0..10 {
 ///     monitor.heartbeat("ada", seq, second * seq as u32);
@@ -65,7 +65,7 @@ use peers::Peers;
 /// A detector lies in the monitor's own table, so a big one ([`Normal`](crate::Normal) with a large window) is moved
 /// when the table grows.
 #[derive(Debug, Clone)]
-pub struct Monitor<K, D> {
+pub struct Monitor<K, D = PhiDetector> {
     threshold: f64,
     index: BTreeMap<K, usize>,
     peers: Peers<K, D>,
@@ -79,10 +79,10 @@ impl<K: Ord + Clone, D: AccrualDetector> Monitor<K, D> {
     /// [`ConfigError::Number`] if `threshold` is out of its range or NaN.
     ///
     /// ```
-    /// use phi_detector::{Monitor, Normal};
+    /// use phi_detector::Monitor;
     ///
-    /// assert!(Monitor::<String, Normal>::new(8.0).is_ok());
-    /// assert!(Monitor::<String, Normal>::new(0.0).is_err());
+    /// assert!(Monitor::<String>::new(4.0).is_ok());
+    /// assert!(Monitor::<String>::new(0.0).is_err());
     /// ```
     pub fn new(threshold: f64) -> Result<Self, ConfigError> {
         ConfigError::check_number("threshold", threshold, 0.01, 1e6)?;
@@ -149,9 +149,31 @@ impl<K: Ord + Clone, D: AccrualDetector> Monitor<K, D> {
         K: Borrow<Q>,
         Q: Ord + ?Sized,
     {
+        self.arrive(peer, |detector| detector.heartbeat(seq, now))
+    }
+
+    /// Records a heartbeat of `peer` by another method of its detector than [`AccrualDetector::heartbeat`]; `None` if the
+    /// peer is not watched.
+    ///
+    /// ```
+    /// # use core::time::Duration;
+    /// # use phi_detector::{Config, Heard, Monitor, PhiDetector};
+    /// let second = Duration::from_secs(1);
+    /// let mut monitor = Monitor::new(4.0)?;
+    /// monitor.watch("ada", PhiDetector::new(Config::learning())?);
+    /// let (sent, now) = (second, second * 7);
+    /// let heard = monitor.arrive("ada", |detector| detector.heartbeat_sent(0, sent, now));
+    /// assert_eq!(heard, Some(Heard::Fresh));
+    /// # Ok::<(), phi_detector::ConfigError>(())
+    /// ```
+    pub fn arrive<Q>(&mut self, peer: &Q, arrival: impl FnOnce(&mut D) -> Arrival) -> Option<Heard>
+    where
+        K: Borrow<Q>,
+        Q: Ord + ?Sized,
+    {
         let slot = *self.index.get(peer)?;
         let peer = self.peers.get_mut(slot)?;
-        if peer.detector.heartbeat(seq, now) == Arrival::Stale {
+        if arrival(&mut peer.detector) == Arrival::Stale {
             return Some(Heard::Stale);
         }
         Some(match peer.suspected_since {
@@ -201,7 +223,8 @@ impl<K: Ord + Clone, D: AccrualDetector> Monitor<K, D> {
         None
     }
 
-    /// Changes the detector of `peer` other than by a heartbeat; `None` if the peer is not watched.
+    /// Changes the detector of `peer` other than by a heartbeat; `None` if the peer is not watched. A heartbeat handed to
+    /// the detector in here would not end a suspicion: that is what [`arrive`](Self::arrive) is for.
     ///
     /// A trusted peer becomes suspect when the changed detector says so. A suspected one remains so until its next
     /// fresh heartbeat.

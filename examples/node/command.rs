@@ -1,0 +1,188 @@
+//! Commands, one a line.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::str::FromStr;
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use gossip::faults::{Direction, Fault, LinkFaults};
+
+use crate::args::parse_duration;
+
+/// What can be asked of a running node.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Members,
+    Suspicions,
+    Counters,
+    Set {
+        key: String,
+        value: String,
+    },
+    Remove {
+        key: String,
+    },
+    Pause {
+        max: Duration,
+    },
+    Resume,
+    Leave,
+    Quit,
+    Fault(FaultCommand),
+    Help,
+    /// An empty line.
+    Nothing,
+}
+
+impl Command {
+    pub(crate) const HELP: &[&str] = &[
+        "members",
+        "suspicions",
+        "counters",
+        "set KEY VALUE",
+        "remove KEY",
+        "pause DURATION",
+        "resume",
+        "leave",
+        "quit",
+        "fault cut IP:PORT [in|out|both]",
+        "fault loss PROBABILITY [IP:PORT] [in|out|both]",
+        "fault delay DURATION [IP:PORT] [in|out|both]",
+        "fault heal [IP:PORT]",
+    ];
+}
+
+impl FromStr for Command {
+    type Err = anyhow::Error;
+
+    fn from_str(line: &str) -> anyhow::Result<Self> {
+        let line = line.trim();
+        let (verb, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+        let rest = rest.trim();
+        let command = match verb {
+            "" => Self::Nothing,
+            "members" => Self::Members,
+            "suspicions" => Self::Suspicions,
+            "counters" => Self::Counters,
+            "resume" => Self::Resume,
+            "leave" => Self::Leave,
+            "quit" => Self::Quit,
+            "help" => Self::Help,
+            // The value is the rest of the line, blanks included.
+            "set" => {
+                let (key, value) = rest.split_once(char::is_whitespace).context("write: set KEY VALUE")?;
+                return Ok(Self::Set { key: key.to_owned(), value: value.trim().to_owned() });
+            }
+            "remove" => {
+                ensure!(!rest.is_empty() && !rest.contains(char::is_whitespace), "write: remove KEY");
+                return Ok(Self::Remove { key: rest.to_owned() });
+            }
+            "pause" => {
+                return Ok(Self::Pause { max: parse_duration(rest).context("write: pause DURATION")? });
+            }
+            "fault" => return rest.parse().map(Self::Fault),
+            other => bail!("unknown command \"{other}\": one of {}", Self::HELP.join("; ")),
+        };
+        ensure!(rest.is_empty(), "{verb} takes no arguments, not \"{rest}\"");
+        Ok(command)
+    }
+}
+
+/// A change of the faults on this node's links. A later one for the same link and direction replaces an earlier one.
+#[derive(Debug)]
+pub(crate) enum FaultCommand {
+    Set { kind: &'static str, fault: Fault, peer: Option<SocketAddr>, directions: &'static [Direction] },
+    Heal { peer: Option<SocketAddr> },
+}
+
+impl FaultCommand {
+    pub(crate) fn apply(&self, faults: &LinkFaults) {
+        match self {
+            Self::Set { fault, peer, directions, .. } => {
+                for &direction in *directions {
+                    faults.set(direction, *peer, *fault);
+                }
+            }
+            Self::Heal { peer: Some(peer) } => faults.heal_peer(*peer),
+            Self::Heal { peer: None } => faults.heal(),
+        }
+    }
+}
+
+impl FromStr for FaultCommand {
+    type Err = anyhow::Error;
+
+    fn from_str(line: &str) -> anyhow::Result<Self> {
+        const USAGE: &str =
+            "write: fault cut IP:PORT, fault loss PROBABILITY, fault delay DURATION, or fault heal";
+        let mut words = line.split_whitespace();
+        let kind = words.next().context(USAGE)?;
+        let (kind, fault, mut directions): (_, _, &[_]) = match kind {
+            "heal" => {
+                let peer = words.next().map(peer).transpose()?;
+                ensure!(words.next().is_none(), "write: fault heal [IP:PORT]");
+                return Ok(Self::Heal { peer });
+            }
+            "cut" => ("cut", Fault::CUT, &[Direction::In, Direction::Out]),
+            "loss" => {
+                let loss: f64 = words.next().and_then(|w| w.parse().ok()).unwrap_or(f64::NAN);
+                ensure!((0.0..=1.0).contains(&loss), "write: fault loss PROBABILITY, from 0 to 1");
+                // Where all nodes lose what they send, a datagram meets the loss once.
+                ("loss", Fault { loss, ..Fault::default() }, &[Direction::Out])
+            }
+            "delay" => {
+                let delay = parse_duration(words.next().unwrap_or_default())
+                    .context("write: fault delay DURATION, for instance 50ms")?;
+                ("delay", Fault { delay, ..Fault::default() }, &[Direction::Out])
+            }
+            other => bail!("unknown fault \"{other}\": {USAGE}"),
+        };
+        let mut to = None;
+        for word in words {
+            match word {
+                "in" => directions = &[Direction::In],
+                "out" => directions = &[Direction::Out],
+                "both" => directions = &[Direction::In, Direction::Out],
+                addr => to = Some(peer(addr)?),
+            }
+        }
+        ensure!(
+            kind != "cut" || to.is_some(),
+            "write: fault cut IP:PORT (to cut all links: fault loss 1 both)"
+        );
+        Ok(Self::Set { kind, fault, peer: to, directions })
+    }
+}
+
+fn peer(word: &str) -> anyhow::Result<SocketAddr> {
+    word.parse().ok().with_context(|| format!("\"{word}\" is neither IP:PORT nor in, out or both"))
+}
+
+impl fmt::Display for FaultCommand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (peer, directions) = match self {
+            Self::Heal { peer } => {
+                f.write_str("heal")?;
+                (peer, &[][..])
+            }
+            Self::Set { kind, fault, peer, directions } => {
+                match *kind {
+                    "loss" => write!(f, "loss {}", fault.loss)?,
+                    "delay" => write!(f, "delay {:?}", fault.delay)?,
+                    kind => f.write_str(kind)?,
+                }
+                (peer, *directions)
+            }
+        };
+        if let Some(peer) = peer {
+            write!(f, " {peer}")?;
+        }
+        match directions {
+            [Direction::In] => f.write_str(" in"),
+            [Direction::Out] => f.write_str(" out"),
+            [] => Ok(()),
+            _ => f.write_str(" both"),
+        }
+    }
+}

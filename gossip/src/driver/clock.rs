@@ -1,0 +1,74 @@
+//! The host's clocks, read together.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::Now;
+
+/// Reads the clocks, counted from when this was made: smaller numbers to send, and the host's uptime stays private.
+#[derive(Debug)]
+pub(super) struct Clocks {
+    origin: Reading,
+}
+
+impl Clocks {
+    pub(super) fn start() -> Self {
+        Self { origin: Reading::take() }
+    }
+
+    /// For a datagram: call after it was received. For a send: before it.
+    pub(super) fn now(&self) -> Now {
+        let Reading { boot, raw } = Reading::take();
+        Now {
+            boot: boot.saturating_sub(self.origin.boot),
+            raw: raw.saturating_sub(self.origin.raw),
+            wall: SystemTime::now().duration_since(UNIX_EPOCH).ok(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Reading {
+    boot: Duration,
+    raw: Duration,
+}
+
+#[cfg(target_os = "linux")]
+impl Reading {
+    fn take() -> Self {
+        use rustix::time::{ClockId, clock_gettime};
+        let read = |clock| Duration::try_from(clock_gettime(clock)).unwrap_or_default();
+        Self { boot: read(ClockId::Boottime), raw: read(ClockId::MonotonicRaw) }
+    }
+}
+
+/// Elsewhere the standard library's monotonic clock stands in for both. Whether it goes on while the host is suspended
+/// depends on the system.
+#[cfg(not(target_os = "linux"))]
+impl Reading {
+    fn take() -> Self {
+        use std::sync::OnceLock;
+        use std::time::Instant;
+        static FIRST: OnceLock<Instant> = OnceLock::new();
+        let elapsed = FIRST.get_or_init(Instant::now).elapsed();
+        Self { boot: elapsed, raw: elapsed }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_clocks_run_and_neither_goes_back() {
+        let clocks = Clocks::start();
+        let mut last = clocks.now();
+        let first = last;
+        while last.boot < first.boot + Duration::from_millis(5) {
+            let now = clocks.now();
+            assert!(now.boot >= last.boot && now.raw >= last.raw);
+            last = now;
+        }
+        assert!(last.raw > first.raw);
+        assert!(last.boot < Duration::from_secs(60), "counted from the start, not from the boot of the host");
+    }
+}

@@ -1,0 +1,235 @@
+//! Loss, delay and cuts between a node and its socket. **For tests and demonstrations only.**
+//!
+//! Every link (a peer and a direction) has its own emulator, so that loss on one says nothing about another.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use str0m_netem::{Input, Netem, NetemConfig, Output, Probability, RandomLoss};
+
+/// Which datagrams a fault concerns, seen from the node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// Those it receives.
+    In,
+    /// Those it sends.
+    Out,
+}
+
+/// What is wrong with a link.
+///
+/// ```
+/// use gossip::faults::Fault;
+///
+/// let poor = Fault { loss: 0.1, delay: std::time::Duration::from_millis(50), ..Fault::default() };
+/// assert!(poor.loss < Fault::CUT.loss);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Fault {
+    /// Probability that a datagram is lost, 0 to 1; beyond that it is cut to the range.
+    pub loss: f64,
+    /// Probability that a datagram arrives twice, 0 to 1.
+    pub duplicate: f64,
+    /// How long every datagram takes.
+    pub delay: Duration,
+    /// By how much `delay` varies, up and down. Order is kept.
+    pub jitter: Duration,
+}
+
+impl Fault {
+    /// Nothing gets through.
+    pub const CUT: Self = Self { loss: 1.0, duplicate: 0.0, delay: Duration::ZERO, jitter: Duration::ZERO };
+}
+
+/// A handle on the faults of one node's links: give one clone to the node's builder, keep another, and change faults at
+/// any time.
+///
+/// ```
+/// use gossip::faults::{Direction, Fault, LinkFaults};
+///
+/// let faults = LinkFaults::new(1);
+/// let node = gossip::Node::builder("demo", "n1").faults(faults.clone());
+/// faults.set(Direction::Out, None, Fault { loss: 0.3, ..Fault::default() });
+/// faults.heal();
+/// # drop(node);
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct LinkFaults {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    rules: Mutex<Rules>,
+    /// Changes with `rules`, so that a healthy node looks at nothing else.
+    version: AtomicU64,
+    seed: u64,
+}
+
+/// By direction and peer; a rule without a peer is for all peers that have none of their own.
+type Rules = HashMap<(Direction, Option<SocketAddr>), Fault>;
+
+impl LinkFaults {
+    /// No faults yet. Equal seeds lose the same datagrams of equal streams.
+    pub fn new(seed: u64) -> Self {
+        Self { shared: Arc::new(Shared { seed, ..Shared::default() }) }
+    }
+
+    /// Sets the fault of the link with `peer`, or of all links that have none of their own. Datagrams under way on
+    /// changed links are lost.
+    pub fn set(&self, direction: Direction, peer: Option<SocketAddr>, fault: Fault) {
+        self.rules().insert((direction, peer), fault);
+        self.shared.version.fetch_add(1, Ordering::Release);
+    }
+
+    /// Takes back what was set for the link with `peer`, in both directions.
+    pub fn heal_peer(&self, peer: SocketAddr) {
+        self.rules().retain(|(_, p), _| *p != Some(peer));
+        self.shared.version.fetch_add(1, Ordering::Release);
+    }
+
+    /// Takes back everything.
+    pub fn heal(&self) {
+        self.rules().clear();
+        self.shared.version.fetch_add(1, Ordering::Release);
+    }
+
+    fn rules(&self) -> MutexGuard<'_, Rules> {
+        // A map stays a map whatever panicked beside it.
+        self.shared.rules.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The driver's end: the emulated links of one node.
+pub(super) struct Emulator {
+    faults: LinkFaults,
+    version: u64,
+    rules: Rules,
+    links: HashMap<(Direction, SocketAddr), Netem<Vec<u8>>>,
+}
+
+impl std::fmt::Debug for Emulator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Emulator").field("rules", &self.rules).field("links", &self.links.len()).finish()
+    }
+}
+
+impl Emulator {
+    pub(super) fn new(faults: LinkFaults) -> Self {
+        Self { faults, version: 0, rules: Rules::new(), links: HashMap::new() }
+    }
+
+    /// Takes a datagram if its link is faulty: what becomes of it, [`Self::poll`] tells. False if the link is fine.
+    pub(super) fn take(&mut self, direction: Direction, peer: SocketAddr, bytes: &[u8]) -> bool {
+        self.refresh();
+        if self.rules.is_empty() {
+            return false;
+        }
+        let Some(fault) = self.rules.get(&(direction, Some(peer))).or(self.rules.get(&(direction, None)))
+        else {
+            return false;
+        };
+        let seed = self.faults.shared.seed ^ self.version << 32 ^ self.links.len() as u64;
+        let link =
+            self.links.entry((direction, peer)).or_insert_with(|| Netem::new(netem_config(fault, seed)));
+        link.handle_input(Input::Packet(Instant::now(), bytes.to_vec()));
+        true
+    }
+
+    /// The next datagram of this direction that has made its way.
+    pub(super) fn poll(&mut self, direction: Direction, now: Instant) -> Option<(SocketAddr, Vec<u8>)> {
+        self.links.iter_mut().filter(|((d, _), _)| *d == direction).find_map(|((_, peer), link)| {
+            link.handle_input(Input::Timeout(now));
+            match link.poll_output() {
+                Some(Output::Packet(bytes)) => Some((*peer, bytes)),
+                _ => None,
+            }
+        })
+    }
+
+    /// Whether no link is emulated, so that there is nothing to poll.
+    pub(super) fn is_idle(&self) -> bool {
+        self.links.is_empty()
+    }
+
+    /// When the next datagram arrives.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.links.values().filter(|l| !l.is_empty()).map(Netem::poll_timeout).min()
+    }
+
+    fn refresh(&mut self) {
+        let version = self.faults.shared.version.load(Ordering::Acquire);
+        if version != self.version {
+            self.version = version;
+            self.rules = self.faults.rules().clone();
+            self.links.clear();
+        }
+    }
+}
+
+fn netem_config(fault: &Fault, seed: u64) -> NetemConfig {
+    let probability = |p: f64| Probability::new(p.clamp(0.0, 1.0) as f32);
+    NetemConfig::new()
+        .latency(fault.delay)
+        .jitter(fault.jitter)
+        .loss(RandomLoss::new(probability(fault.loss)))
+        .duplicate(probability(fault.duplicate))
+        .seed(seed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer(port: u16) -> SocketAddr {
+        ([127, 0, 0, 1], port).into()
+    }
+
+    fn passed(emulator: &mut Emulator, to: SocketAddr, count: usize) -> usize {
+        let faulty = (0..count).filter(|_| emulator.take(Direction::Out, to, b"x")).count();
+        let now = Instant::now();
+        count - faulty + std::iter::from_fn(|| emulator.poll(Direction::Out, now)).count()
+    }
+
+    #[test]
+    fn a_cut_is_a_cut_for_its_peer_and_direction_only() {
+        let faults = LinkFaults::new(1);
+        let mut emulator = Emulator::new(faults.clone());
+        assert_eq!(passed(&mut emulator, peer(1), 10), 10);
+        faults.set(Direction::Out, Some(peer(1)), Fault::CUT);
+        assert_eq!(passed(&mut emulator, peer(1), 10), 0);
+        assert_eq!(passed(&mut emulator, peer(2), 10), 10);
+        assert!(!emulator.take(Direction::In, peer(1), b"x"));
+        faults.heal_peer(peer(1));
+        assert_eq!(passed(&mut emulator, peer(1), 10), 10);
+    }
+
+    #[test]
+    fn loss_is_as_asked_and_a_peer_s_own_rule_comes_first() {
+        let faults = LinkFaults::new(1);
+        let mut emulator = Emulator::new(faults.clone());
+        faults.set(Direction::Out, None, Fault { loss: 0.3, ..Fault::default() });
+        faults.set(Direction::Out, Some(peer(2)), Fault { duplicate: 1.0, ..Fault::default() });
+        let through = passed(&mut emulator, peer(1), 10_000);
+        assert!((6_800..7_200).contains(&through), "{through}");
+        assert_eq!(passed(&mut emulator, peer(2), 10), 20);
+    }
+
+    #[test]
+    fn delayed_datagrams_come_when_they_are_due() {
+        let faults = LinkFaults::new(1);
+        let mut emulator = Emulator::new(faults.clone());
+        let delay = Duration::from_secs(5);
+        faults.set(Direction::In, None, Fault { delay, ..Fault::default() });
+        let before = Instant::now();
+        assert!(emulator.take(Direction::In, peer(1), b"late"));
+        let due = emulator.due().expect("one under way");
+        assert!(due >= before + delay);
+        assert_eq!(emulator.poll(Direction::In, due - Duration::from_nanos(1)), None);
+        assert_eq!(emulator.poll(Direction::In, due), Some((peer(1), b"late".to_vec())));
+        assert_eq!(emulator.due(), None);
+    }
+}

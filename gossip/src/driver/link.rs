@@ -1,0 +1,101 @@
+//! Between the task and the network: the socket, and in tests what is wrong with it.
+
+use std::io;
+use std::net::SocketAddr;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use tokio::net::UdpSocket;
+
+#[cfg(feature = "faults")]
+use super::faults::{Direction, Emulator};
+
+/// Sends and receives, and counts what the system refused.
+#[derive(Debug)]
+pub(super) struct Link {
+    socket: UdpSocket,
+    #[cfg(feature = "faults")]
+    emulator: Option<Emulator>,
+    pub(super) send_errors: u64,
+}
+
+impl Link {
+    pub(super) fn new(socket: UdpSocket) -> Self {
+        Self {
+            socket,
+            #[cfg(feature = "faults")]
+            emulator: None,
+            send_errors: 0,
+        }
+    }
+
+    #[cfg(feature = "faults")]
+    pub(super) fn set_emulator(&mut self, emulator: Option<Emulator>) {
+        self.emulator = emulator;
+    }
+
+    /// Whether there may be something to receive; if not, the task is woken when there is.
+    pub(super) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.socket.poll_recv_ready(cx)
+    }
+
+    /// Receives one datagram, cut to the buffer; `WouldBlock` if there is none.
+    pub(super) fn receive(&mut self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        loop {
+            #[cfg(feature = "faults")]
+            if let Some((from, bytes)) = self.arrived(Direction::In) {
+                let len = bytes.len().min(buf.len());
+                buf[..len].copy_from_slice(&bytes[..len]);
+                return Ok((len, from));
+            }
+            let (len, from) = self.socket.try_recv_from(buf)?;
+            #[cfg(feature = "faults")]
+            if self.emulator.as_mut().is_some_and(|e| e.take(Direction::In, from, &buf[..len])) {
+                continue;
+            }
+            return Ok((len, from));
+        }
+    }
+
+    /// Sends one datagram, or loses it: a full queue here is no different from a full queue on the way.
+    pub(super) fn send(&mut self, to: SocketAddr, bytes: &[u8]) {
+        #[cfg(feature = "faults")]
+        if self.emulator.as_mut().is_some_and(|e| e.take(Direction::Out, to, bytes)) {
+            return;
+        }
+        self.send_now(to, bytes);
+    }
+
+    fn send_now(&mut self, to: SocketAddr, bytes: &[u8]) {
+        if let Err(error) = self.socket.try_send_to(bytes, to) {
+            self.send_errors += 1;
+            // The first tells what is wrong, the count how bad it is.
+            if self.send_errors.is_power_of_two() {
+                tracing::debug!(%to, %error, count = self.send_errors, "gossip.send_failed");
+            }
+        }
+    }
+
+    /// Sends what the emulator has held back until now.
+    pub(super) fn flush(&mut self) {
+        #[cfg(feature = "faults")]
+        while let Some((to, bytes)) = self.arrived(Direction::Out) {
+            self.send_now(to, &bytes);
+        }
+    }
+
+    /// What the emulator has held back until now.
+    #[cfg(feature = "faults")]
+    fn arrived(&mut self, direction: Direction) -> Option<(SocketAddr, Vec<u8>)> {
+        let emulator = self.emulator.as_mut().filter(|e| !e.is_idle())?;
+        emulator.poll(direction, Instant::now())
+    }
+
+    /// When the emulator has something again.
+    pub(super) fn due(&self) -> Option<Instant> {
+        #[cfg(feature = "faults")]
+        return self.emulator.as_ref().and_then(Emulator::due);
+        #[cfg(not(feature = "faults"))]
+        None
+    }
+}

@@ -1,0 +1,17 @@
+//! Runs one core on tokio.
+//!
+//! Lives here: all that touches the host: the socket, the clocks, the task, name lookups, the state file. Flows in: what the
+//! handle asks for, datagrams, time. Flows out: datagrams, events, the revision that subscribers watch. Never here: a decision
+//! about the cluster; those are the core's.
+
+mod clock;
+pub(crate) mod error;
+#[cfg(feature = "faults")]
+pub mod faults;
+mod link;
+pub(crate) mod seeds;
+pub(crate) mod socket;
+pub(crate) mod storage;
+mod task;
+
+pub(crate) use task::{Command, Launch, Status, start};

@@ -1,0 +1,392 @@
+//! The one task of a node.
+//!
+//! Each round: wait for anything; receive all that has arrived; obey; only then let time pass, so that what was heard
+//! counts before what was not; send; publish.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::net::UdpSocket;
+use tokio::sync::{broadcast, mpsc, watch};
+use tokio::task::{JoinHandle, yield_now};
+use tokio::time::{Instant, Sleep, sleep_until};
+use tracing::Instrument;
+
+use super::clock::Clocks;
+use super::error::{StartError, StopReason};
+use super::link::Link;
+use super::seeds::Seeds;
+use super::storage::Storage;
+use crate::core::{Node as Core, Setup};
+use crate::{Config, DATAGRAM_MAX, Event, Identity, Incarnation, Metadata, Now, Refusal};
+
+/// About what a receive buffer of several megabytes can hold. After a round all that had arrived when the round began
+/// has been handed in, and a flood cannot keep timers waiting for longer than that takes.
+const RECEIVE_MAX: usize = 4096;
+/// Commands obeyed in one round.
+const COMMANDS_MAX: usize = 64;
+/// Errors without a single datagram between them after which the socket is given up.
+const RECEIVE_ERRORS_MAX: u32 = 64;
+/// How often names are looked up although nothing calls for it: the host behind a name may have been replaced.
+const LOOKUP_EVERY: Duration = Duration::from_secs(60);
+
+/// What a handle asks of the task.
+pub(crate) enum Command {
+    /// To run this on the core, with a reading of the clocks.
+    Call(Call),
+    /// To stop at once.
+    Shutdown,
+}
+
+pub(crate) type Call = Box<dyn FnOnce(&mut Core, Now) + Send>;
+
+/// What handles see of the task at any time.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Status {
+    /// Changes with every change of members and opinions, over restarts of the core too.
+    pub(crate) revision: u64,
+    /// Whether the core has said that it is ready.
+    pub(crate) ready: bool,
+    /// Whether, and why, the task has ended. By then socket and storage are free again.
+    pub(crate) stopped: Option<StopReason>,
+}
+
+/// All that a task starts from.
+#[derive(Debug)]
+pub(crate) struct Launch {
+    pub(crate) config: Config,
+    pub(crate) identity: Identity,
+    /// Where others reach this node.
+    pub(crate) addr: SocketAddr,
+    pub(crate) seeds: Seeds,
+    /// Their addresses now.
+    pub(crate) resolved: Vec<SocketAddr>,
+    pub(crate) metadata: Metadata,
+    pub(crate) socket: UdpSocket,
+    pub(crate) storage: Option<Storage>,
+    #[cfg(feature = "faults")]
+    pub(crate) faults: Option<super::faults::LinkFaults>,
+}
+
+/// Starts the task, with its ends of the channels to the handles.
+pub(crate) fn start(
+    launch: Launch,
+    commands: (mpsc::WeakSender<Command>, mpsc::Receiver<Command>),
+    events: broadcast::Sender<Event>,
+    status: watch::Sender<Status>,
+) -> Result<(), StartError> {
+    let clocks = Clocks::start();
+    let rng_seed = getrandom::u64().map_err(|e| StartError::Random(e.into()))?;
+    #[cfg_attr(not(feature = "faults"), expect(unused_mut, reason = "only faults change it"))]
+    let mut link = Link::new(launch.socket);
+    #[cfg(feature = "faults")]
+    link.set_emulator(launch.faults.map(super::faults::Emulator::new));
+    let core = Core::new(
+        clocks.now(),
+        Setup {
+            config: launch.config.clone(),
+            identity: launch.identity,
+            addr: launch.addr,
+            seeds: launch.resolved.clone(),
+            metadata: launch.metadata,
+            rng_seed,
+        },
+    );
+    let task = Task {
+        clocks,
+        link,
+        core,
+        config: launch.config,
+        seeds: launch.seeds,
+        resolved: launch.resolved,
+        storage: launch.storage,
+        rng_seed,
+        commands: commands.1,
+        commander: commands.0,
+        events,
+        status,
+        seen_revision: 0,
+        receive_errors: 0,
+        lookup: None,
+        lookup_due: Instant::now() + LOOKUP_EVERY,
+        refused: None,
+        outgoing: Box::new([0; DATAGRAM_MAX]),
+        alarm: Box::pin(sleep_until(Instant::now())),
+        alarm_for: None,
+    };
+    let span = tracing::info_span!("gossip", node = %task.core.identity().id);
+    tokio::spawn(task.run().instrument(span));
+    Ok(())
+}
+
+struct Task {
+    clocks: Clocks,
+    link: Link,
+    core: Core,
+    config: Config,
+    seeds: Seeds,
+    /// Their addresses at the start.
+    resolved: Vec<SocketAddr>,
+    storage: Option<Storage>,
+    rng_seed: u64,
+    commands: mpsc::Receiver<Command>,
+    /// For lookups, which answer with a command. Weak: the task must not keep itself alive.
+    commander: mpsc::WeakSender<Command>,
+    events: broadcast::Sender<Event>,
+    status: watch::Sender<Status>,
+    seen_revision: u64,
+    receive_errors: u32,
+    lookup: Option<JoinHandle<()>>,
+    lookup_due: Instant,
+    /// An incarnation that others know of this node, and that it must exceed.
+    refused: Option<Incarnation>,
+    outgoing: Box<[u8; DATAGRAM_MAX]>,
+    alarm: Pin<Box<Sleep>>,
+    /// What the alarm will ring for.
+    alarm_for: Option<Occasions>,
+}
+
+/// When the core wants to be woken, when the link does, when to look names up.
+type Occasions = (Option<Duration>, Option<Instant>, Option<Instant>);
+
+impl Task {
+    async fn run(mut self) {
+        let reason = self.live().await;
+        tracing::info!(%reason, "gossip.stopped");
+        let Self { link, storage, status, lookup, .. } = self;
+        if let Some(lookup) = lookup {
+            lookup.abort();
+        }
+        // Whoever waits for the end may bind the same address and open the same directory at once.
+        drop((link, storage));
+        status.send_modify(|s| s.stopped = Some(reason));
+    }
+
+    async fn live(&mut self) -> StopReason {
+        // One byte more than is allowed, so that what is too long is seen to be.
+        let mut buf = [0; DATAGRAM_MAX + 1];
+        loop {
+            if let Some(reason) = self.drain_core() {
+                return reason;
+            }
+            if let Some(seen) = self.refused.take()
+                && let Err(reason) = self.live_again(seen).await
+            {
+                return reason;
+            }
+            let wake = self.wait().await;
+            let alarm = matches!(wake, Wake::Alarm);
+            match self.receive(&mut buf) {
+                Ok(true) => {}
+                // There is more: let other tasks of this thread run before it is fetched.
+                Ok(false) => yield_now().await,
+                Err(error) => return StopReason::Socket(Arc::new(error)),
+            }
+            if let Some(reason) = self.obey(wake) {
+                return reason;
+            }
+            if alarm {
+                self.on_alarm();
+            }
+        }
+    }
+
+    /// Lets time pass, if it is what the alarm rang for.
+    fn on_alarm(&mut self) {
+        let now = self.clocks.now();
+        if self.core.poll_timeout().is_some_and(|at| at <= now.boot) {
+            self.core.handle_timeout(now);
+        }
+        if self.seeds.can_change() && Instant::now() >= self.lookup_due {
+            self.look_up();
+        }
+    }
+
+    /// Waits for a timer, a datagram or a command. The timer is looked at first: a flood must not hide it.
+    async fn wait(&mut self) -> Wake {
+        self.set_alarm();
+        poll_fn(|cx| {
+            if self.alarm.as_mut().poll(cx).is_ready() {
+                self.alarm_for = None;
+                return Poll::Ready(Wake::Alarm);
+            }
+            match self.link.poll_readable(cx) {
+                Poll::Ready(Ok(())) => return Poll::Ready(Wake::Datagrams),
+                Poll::Ready(Err(error)) => return Poll::Ready(Wake::Broken(error)),
+                Poll::Pending => {}
+            }
+            self.commands.poll_recv(cx).map(|command| command.map_or(Wake::Abandoned, Wake::Command))
+        })
+        .await
+    }
+
+    /// Sets the alarm anew only if it is to ring for something else: an alarm that moves forward costs tokio a wake-up
+    /// of its own, and reading two clocks makes every reading a little different.
+    fn set_alarm(&mut self) {
+        let lookup = self.seeds.can_change().then_some(self.lookup_due);
+        let wanted = (self.core.poll_timeout(), self.link.due().map(Instant::from), lookup);
+        if self.alarm_for == Some(wanted) {
+            return;
+        }
+        self.alarm_for = Some(wanted);
+        let (timeout, due, lookup) = wanted;
+        // A core that never wants to be woken has stopped, and then nobody waits.
+        let far = Duration::from_secs(3600);
+        let delay = timeout.map_or(far, |at| at.saturating_sub(self.clocks.now().boot).min(far));
+        let at = [due, lookup].into_iter().flatten().fold(Instant::now() + delay, Instant::min);
+        self.alarm.as_mut().reset(at);
+    }
+
+    /// Hands in all that has arrived; whether that was all. Each datagram's time is read after it was received.
+    fn receive(&mut self, buf: &mut [u8]) -> io::Result<bool> {
+        for _ in 0..RECEIVE_MAX {
+            match self.link.receive(buf) {
+                Ok((len, from)) => {
+                    self.receive_errors = 0;
+                    self.core.handle_datagram(self.clocks.now(), from, &buf[..len]);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(true),
+                // Some systems report here that an earlier datagram found nobody. It is not this socket's trouble.
+                Err(error) => {
+                    self.receive_errors += 1;
+                    if self.receive_errors >= RECEIVE_ERRORS_MAX {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// Runs the command that ended the wait, and those that queued behind it.
+    fn obey(&mut self, wake: Wake) -> Option<StopReason> {
+        let mut next = match wake {
+            Wake::Broken(error) => return Some(StopReason::Socket(Arc::new(error))),
+            Wake::Abandoned => return Some(StopReason::Shutdown),
+            Wake::Command(command) => Some(command),
+            Wake::Alarm | Wake::Datagrams => None,
+        };
+        for _ in 0..COMMANDS_MAX {
+            let Some(command) = next.take().or_else(|| self.commands.try_recv().ok()) else { break };
+            match command {
+                Command::Call(call) => call(&mut self.core, self.clocks.now()),
+                Command::Shutdown => return Some(StopReason::Shutdown),
+            }
+        }
+        None
+    }
+
+    /// Sends what is to be sent, tells what has happened; why to stop, if it is time to.
+    fn drain_core(&mut self) -> Option<StopReason> {
+        while let Some(transmit) = self.core.poll_transmit(&mut self.outgoing) {
+            self.link.send(transmit.to, &self.outgoing[..transmit.len]);
+        }
+        self.link.flush();
+        let mut stop = None;
+        while let Some(event) = self.core.poll_event() {
+            stop = self.note(&event).or(stop);
+            // Nobody may be listening.
+            _ = self.events.send(event);
+        }
+        let revision = self.core.revision();
+        if revision != self.seen_revision {
+            self.seen_revision = revision;
+            self.status.send_modify(|s| s.revision += 1);
+        }
+        stop
+    }
+
+    /// What an event means to the driver itself.
+    fn note(&mut self, event: &Event) -> Option<StopReason> {
+        tracing::debug!(?event, "gossip.event");
+        match *event {
+            Event::Ready => self.status.send_modify(|s| s.ready = true),
+            Event::SeedsSilent { .. } if self.seeds.can_change() => self.look_up(),
+            Event::Refused { reason: Refusal::Incarnation { highest }, .. }
+                if highest >= self.core.identity().incarnation =>
+            {
+                self.refused = self.refused.max(Some(highest));
+            }
+            Event::LeaveDone { acknowledged, told } => {
+                return Some(StopReason::Left { acknowledged, told });
+            }
+            Event::Superseded { incarnation } => return Some(StopReason::Superseded { incarnation }),
+            _ => {}
+        }
+        None
+    }
+
+    /// Looks all names up again, unless that is under way. The core gets the answer as a command.
+    fn look_up(&mut self) {
+        self.lookup_due = Instant::now() + LOOKUP_EVERY;
+        if self.lookup.as_ref().is_some_and(|lookup| !lookup.is_finished()) {
+            return;
+        }
+        let (seeds, commander) = (self.seeds.clone(), self.commander.clone());
+        self.lookup = Some(tokio::spawn(async move {
+            let resolved = seeds.resolve().await;
+            if !resolved.failed.is_empty() {
+                tracing::warn!(seeds = ?resolved.failed, "gossip.seed_unresolved");
+            }
+            // No answer at all is no reason to forget the last one.
+            if !resolved.others.is_empty()
+                && let Some(commander) = commander.upgrade()
+            {
+                let call = move |core: &mut Core, now| core.set_seeds(now, resolved.others);
+                _ = commander.send(Command::Call(Box::new(call))).await;
+            }
+        }));
+    }
+
+    /// Begins another life above the incarnation that others have seen: the storage was older than their memory, or
+    /// there is none and the wall clock went back.
+    async fn live_again(&mut self, seen: Incarnation) -> Result<(), StopReason> {
+        let incarnation = match self.storage.take() {
+            None => seen.next(),
+            // A disk can take its time, and other tasks must not wait for it.
+            Some(mut storage) => {
+                let write = move || {
+                    let next = storage.next_incarnation(seen.get());
+                    (storage, next)
+                };
+                let Ok((storage, next)) = tokio::task::spawn_blocking(write).await else {
+                    return Err(StopReason::Lost);
+                };
+                self.storage = Some(storage);
+                next.map_err(|e| StopReason::Storage(Arc::new(e)))?
+            }
+        };
+        tracing::info!(%seen, %incarnation, "gossip.incarnation_raised");
+        let record = self.core.record().clone();
+        self.rng_seed = self.rng_seed.wrapping_add(1);
+        let setup = Setup {
+            config: self.config.clone(),
+            // The boot id stays: it says which process this is.
+            identity: Identity { incarnation, ..record.identity.clone() },
+            addr: record.addr,
+            seeds: self.resolved.clone(),
+            metadata: record.metadata.clone(),
+            rng_seed: self.rng_seed,
+        };
+        self.core = Core::new(self.clocks.now(), setup);
+        self.seen_revision = u64::MAX;
+        Ok(())
+    }
+}
+
+/// Why the task woke up.
+enum Wake {
+    /// It is time for something.
+    Alarm,
+    /// The socket is looked at after every wait, whatever ended it.
+    Datagrams,
+    Command(Command),
+    /// No handle is left.
+    Abandoned,
+    Broken(io::Error),
+}
