@@ -28,6 +28,7 @@ pub struct Config {
     pub(crate) interval: Duration,
     pub(crate) threshold: f64,
     pub(crate) probe_threshold: f64,
+    pub(crate) silence_max: Duration,
     pub(crate) probe_relays: usize,
     pub(crate) full_mesh_max: usize,
     pub(crate) rings: usize,
@@ -70,6 +71,7 @@ impl Config {
             interval: Duration::from_millis(100),
             threshold: 5.0,
             probe_threshold: None,
+            silence_max: None,
             probe_relays: 3,
             full_mesh_max: 32,
             rings: 5,
@@ -108,6 +110,7 @@ pub struct ConfigBuilder {
     interval: Duration,
     threshold: f64,
     probe_threshold: Option<f64>,
+    silence_max: Option<Duration>,
     probe_relays: usize,
     full_mesh_max: usize,
     rings: usize,
@@ -148,6 +151,16 @@ impl ConfigBuilder {
     /// asked for in vain.
     pub fn probe_threshold(mut self, phi: f64) -> Self {
         self.probe_threshold = Some(phi);
+        self
+    }
+
+    /// The longest silence that is put up with, whatever its level. Default 50 intervals, but at least 5 s; 5 intervals to
+    /// 24 h.
+    ///
+    /// A level is a promise about what the network has been seen to do. After something it was never seen to do, such as
+    /// the first minute of a storm, it is careful, and would be so for ever about a node that died in it.
+    pub fn silence_max(mut self, longest: Duration) -> Self {
+        self.silence_max = Some(longest);
         self
     }
 
@@ -266,6 +279,12 @@ impl ConfigBuilder {
             interval,
             threshold,
             probe_threshold: number("probe_threshold", probe, 0.5, 100.0)?,
+            silence_max: duration(
+                "silence_max",
+                self.silence_max.unwrap_or((50 * interval).max(Duration::from_secs(5))),
+                5 * interval,
+                24 * hour,
+            )?,
             probe_relays: count("probe_relays", self.probe_relays, 0, 8)?,
             full_mesh_max: count("full_mesh_max", self.full_mesh_max, 2, 48)?,
             rings: count("rings", self.rings, 2, 16)?,

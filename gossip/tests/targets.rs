@@ -100,10 +100,11 @@ fn idle_nodes_spend_at_most_twelve_kilobytes_a_second() {
 #[test]
 fn random_loss_makes_no_lasting_suspicion() {
     for loss in [0.1, 0.3] {
-        let (mut suspicions, mut longest, mut suspect_time) = (0, 0, 0);
+        let (mut suspicions, mut early, mut longest, mut suspect_time) = (0, 0, 0, 0);
         for seed in 0..5 {
             let mut world = cluster(100 + seed, 5);
             world.network.rules.push((0, Rule::Loss(loss)));
+            let onset = world.now;
             let formed = opinions(&mut world, 60 * SECOND);
             for (at, host, target, opinion) in &formed {
                 if *opinion != Opinion::Suspect {
@@ -112,12 +113,13 @@ fn random_loss_makes_no_lasting_suspicion() {
                 let over = formed.iter().find(|f| f.0 > *at && f.1 == *host && f.2 == *target);
                 let length = over.map_or(world.now, |f| f.0) - at;
                 suspicions += 1;
+                early += u32::from(at - onset < 5 * SECOND);
                 suspect_time += length;
                 longest = longest.max(length);
             }
         }
         println!(
-            "loss {loss}: {suspicions} suspicions in 5 x 60 s, together {:.1} s, the longest {:.3} s",
+            "loss {loss}: {suspicions} suspicions in 5 x 60 s, {early} of them in the first 5 s, together {:.1} s, the longest {:.3} s",
             suspect_time as f64 / 1e9,
             longest as f64 / 1e9
         );
@@ -138,4 +140,17 @@ fn a_node_stopped_for_five_seconds_accuses_nobody() {
         assert!(formed.iter().find(own).is_none(), "{formed:?}");
         assert!(sim::check::converged(&world).is_ok());
     }
+}
+
+#[test]
+fn a_node_that_dies_in_a_storm_nobody_had_seen_is_suspected_in_bounded_time() {
+    let mut world = cluster(300, 20);
+    world.network.rules.push((0, Rule::Jitter(200 * MS)));
+    world.run_for(Duration::from_secs(2));
+    world.crash(7);
+    world.network.rules.clear();
+    let formed = opinions(&mut world, 7 * SECOND);
+    let suspects =
+        |host: &usize| formed.iter().any(|f| f.1 == *host && f.2 == "n7" && f.3 == Opinion::Suspect);
+    assert!((0..HOSTS).filter(|&host| host != 7).all(|host| suspects(&host)), "{formed:?}");
 }

@@ -64,7 +64,7 @@ impl Node {
         self.pace.unwell = (self.pace.unwell + 2).min(Pace::UNWELL_MAX);
         self.counters.pauses += 1;
         for peer in self.peers.iter_mut() {
-            peer.detector.stalled(late);
+            peer.stall(late);
         }
         if late >= self.config.pause_reported {
             self.events.push(Event::ProcessPaused { length: late });

@@ -22,6 +22,8 @@ pub(crate) struct Peer {
     pub(crate) detector: Detector,
     /// The newest heartbeat: its number and when it came.
     pub(crate) heard: Option<(u64, Duration)>,
+    /// How much of the time since was this node's own pause, or announced.
+    pub(crate) stalled: Duration,
     /// The newest of this node's heartbeats that it acknowledged.
     pub(crate) acked: Option<u64>,
     /// How many of its own heartbeats lie between its newest and the newest acknowledgement it has from here.
@@ -71,6 +73,7 @@ impl Peer {
             neighbour,
             detector,
             heard: None,
+            stalled: Duration::ZERO,
             acked: None,
             ack_lag: u16::MAX,
             rtt: None,
@@ -96,6 +99,7 @@ impl Peer {
         let fresh = self.detector.heartbeat(seq, sent, now);
         if fresh {
             self.heard = Some((seq, now));
+            self.stalled = Duration::ZERO;
         }
         fresh
     }
@@ -108,7 +112,7 @@ impl Peer {
     /// Makes it a neighbour or a guest. Of a guest heartbeats are not expected, so a silence from that time means nothing.
     pub(crate) fn be_neighbour(&mut self, neighbour: bool, now: Duration) {
         if neighbour && !self.neighbour {
-            self.detector.stalled(now.saturating_sub(self.last_sign()));
+            self.stall(now.saturating_sub(self.last_sign()));
             self.met = now;
             self.look_at = Duration::MAX;
         }
@@ -118,6 +122,17 @@ impl Peer {
     /// Whether it is worth telling news to.
     pub(crate) fn listens(&self) -> bool {
         self.opinion == Opinion::Trust
+    }
+
+    /// Takes time out of its silence.
+    pub(crate) fn stall(&mut self, length: Duration) {
+        self.detector.stalled(length);
+        self.stalled += length;
+    }
+
+    /// When its silence will have lasted so long, without what has been taken out of it.
+    pub(crate) fn silent_for(&self, length: Duration) -> Duration {
+        self.last_sign().saturating_add(self.stalled).saturating_add(length)
     }
 
     /// When it was last heard, or met.
@@ -147,7 +162,7 @@ impl Peer {
     /// The announced silence is over: what of it has passed is not counted.
     pub(crate) fn excuse_ends(&mut self, now: Duration) {
         if let Some(until) = self.excused.take() {
-            self.detector.stalled(now.min(until).saturating_sub(self.last_sign()));
+            self.stall(now.min(until).saturating_sub(self.last_sign()));
         }
     }
 }

@@ -39,8 +39,11 @@ impl Node {
                 peer.look_at = (peer.met + first_sign).max(excused);
             } else if excused > Duration::ZERO {
                 peer.look_at = excused;
-            } else if peer.detector.phi(horizon) >= level {
-                peer.look_at = peer.detector.deadline(level);
+            } else {
+                let overdue = peer.silent_for(self.config.silence_max);
+                if overdue <= horizon || peer.detector.phi(horizon) >= level {
+                    peer.look_at = peer.detector.deadline(level).min(overdue);
+                }
             }
         }
         self.arm_watch(now);
@@ -82,7 +85,8 @@ impl Node {
             self.report_never_heard(at);
             return now + LOOK_AGAIN * interval;
         }
-        if peer.detector.phi(now) < self.config.probe_threshold {
+        let overdue = peer.silent_for(self.config.silence_max);
+        if peer.detector.phi(now) < self.config.probe_threshold && now < overdue {
             return Duration::MAX;
         }
         peer.shown = 0;
@@ -92,11 +96,11 @@ impl Node {
         let reach = self.reach.odds();
         let peer = self.peers.at(at);
         let level = peer.level(now, reach);
-        let earliest = peer.last_sign() + SILENCE_MIN * interval / 2;
-        if level < threshold || now < earliest {
+        let earliest = peer.silent_for(SILENCE_MIN * interval / 2);
+        if (level < threshold && now < overdue) || now < earliest {
             let again = if peer.opinion == Opinion::Trust { interval } else { LOOK_AGAIN * interval };
             let missing = threshold - (level - peer.detector.phi(now));
-            let due = peer.detector.deadline(missing).max(earliest);
+            let due = peer.detector.deadline(missing).max(earliest).min(overdue);
             return due.min(answered_by).min(now + again);
         }
         let opinion = self.judge(at, now);
