@@ -18,7 +18,7 @@ use criterion::{BenchmarkGroup, BenchmarkId, Criterion};
 use phi_detector::{Config, Exponential, Normal, PhiDetector};
 use sequences::{INTERVAL, Sequence, Silences};
 use std::hint::black_box;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use subject::{Chitchat, ChitchatOwnClock, Nothing, PublishedPhiAccrual, PublishedPhiDetector, Subject};
 
 /// The levels whose deadlines are asked for in turn.
@@ -51,6 +51,7 @@ fn main() {
             [deadline::<PhiDetector>, deadline::<Exponential>, deadline::<Normal>, deadline::<Chitchat>];
         each(&mut criterion, "deadline", sequence, &those_that_can);
     }
+    clock(&mut criterion);
     start_and_restore(&mut criterion, &sequences[2]);
     monitor(&mut criterion);
     criterion.final_summary();
@@ -123,6 +124,11 @@ fn deadline<S: Subject>(group: &mut Group<'_>, sequence: &Sequence) {
         let mut thresholds = THRESHOLDS.iter().cycle();
         bencher.iter(|| thresholds.next().map(|&threshold| subject.deadline(black_box(threshold))));
     });
+}
+
+/// What reading the clock costs here: the difference between chitchat's two rows.
+fn clock(criterion: &mut Criterion) {
+    criterion.bench_function("Instant::now()", |bencher| bencher.iter(Instant::now));
 }
 
 fn start_and_restore(criterion: &mut Criterion, sequence: &Sequence) {

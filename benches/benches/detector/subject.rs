@@ -32,8 +32,8 @@ pub(crate) trait Subject: Sized {
     }
 }
 
-/// The settings below are constants within their ranges; were one not, there would be nothing to time.
-fn valid<T>(made: Result<T, ConfigError>) -> T {
+/// All settings here are constants within their ranges; were one not, there would be nothing to time.
+pub(crate) fn valid<T>(made: Result<T, ConfigError>) -> T {
     made.unwrap_or_else(|error| panic!("{error}"))
 }
 
@@ -67,7 +67,7 @@ macro_rules! ours {
 ours! {
     PhiDetector, "PhiDetector", PhiDetector::new(Config::new(INTERVAL));
     Normal, "Normal, window 1,000", Normal::new(NormalConfig::new(INTERVAL));
-    Exponential, "Exponential", Exponential::new(ExponentialConfig::new(INTERVAL));
+    Exponential, "Exponential, window 1,000", Exponential::new(ExponentialConfig::new(INTERVAL));
 }
 
 /// The walk through the arrivals by itself: what every other figure contains.

@@ -1,6 +1,7 @@
 //! A monitor with many peers, and heartbeats from all of them in turn.
 
 use crate::sequences::INTERVAL;
+use crate::subject::valid;
 use phi_detector::{Config, Monitor, PhiDetector};
 use std::time::Duration;
 
@@ -24,12 +25,8 @@ pub(crate) struct Watch {
 impl Watch {
     /// All peers have been heard a hundred times.
     pub(crate) fn warmed() -> Self {
-        // Both settings are constants within their ranges.
-        let (Ok(mut monitor), Ok(detector)) =
-            (Monitor::new(THRESHOLD), PhiDetector::new(Config::new(INTERVAL)))
-        else {
-            unreachable!("constants within their ranges")
-        };
+        let mut monitor = valid(Monitor::new(THRESHOLD));
+        let detector = valid(PhiDetector::new(Config::new(INTERVAL)));
         for peer in 0..PEERS {
             monitor.watch(peer, detector.clone());
         }
@@ -40,7 +37,7 @@ impl Watch {
         watch
     }
 
-    /// The next peer's heartbeat, each peer's a hundred milliseconds after its last, give or take three.
+    /// The next peer's heartbeat, each peer's a hundred milliseconds after its last, give or take five.
     #[inline]
     pub(crate) fn heartbeat(&mut self) {
         self.peer = (self.peer + STRIDE) % PEERS;

@@ -55,7 +55,7 @@ use peers::Peers;
 /// With n peers, a heartbeat costs a look-up in a `BTreeMap` and a fixed amount of work: one update and one level of
 /// that peer's detector. Its deadline nearly always moves later, and is then not even computed, but left until the old
 /// one comes up; so `poll` and `next_deadline` compute at most one deadline, and take O(log n), for each heartbeat
-/// since. Memory is one entry in each of three tables per watched peer, suspected or not; it is taken when the peer is
+/// since. Memory is one entry in each of four tables per watched peer, suspected or not; it is taken when the peer is
 /// first watched, and neither heartbeats nor polls allocate.
 ///
 /// Keys are ordered rather than hashed: `alloc` has no hash map, a tree has no worst case for peers to choose their
