@@ -36,15 +36,10 @@ fn main() {
         each(&mut criterion, "heartbeat", sequence, &EVERYBODY.map(|time| time.heartbeat));
     }
     for sequence in &sequences {
-        each(&mut criterion, "phi, polled within a gap", sequence, &EVERYBODY.map(|time| time.phi_polled));
+        each(&mut criterion, "phi within a gap", sequence, &EVERYBODY.map(|time| time.phi_polled));
     }
     for sequence in &sequences {
-        each(
-            &mut criterion,
-            "phi, silence of 0.1 to 30 intervals",
-            sequence,
-            &EVERYBODY.map(|time| time.phi_any),
-        );
+        each(&mut criterion, "phi after 0.1 to 30 intervals", sequence, &EVERYBODY.map(|time| time.phi_any));
     }
     for sequence in &sequences {
         let those_that_can =

@@ -17,7 +17,7 @@ pub(crate) fn print(sequence: &Sequence) {
         sequence.name
     );
     println!("heartbeats, levels and deadlines:");
-    println!("{:54} {:>7} {:>7} {:>7} {:>12}", "", "itself", "heap", "sum", "allocations");
+    println!("{:46} {:>7} {:>7} {:>7} {:>12}", "", "itself", "heap", "sum", "allocations");
     row::<PhiDetector>(sequence);
     row::<Exponential>(sequence);
     row::<Normal>(sequence);
@@ -48,10 +48,10 @@ fn monitor() {
     let heap = measure(|| held = Some(watch::Watch::warmed())).bytes_current;
     let Some(mut watch) = held else { return };
     let further = measure(|| (0..FURTHER).for_each(|_| watch.heartbeat_and_drain()));
-    let name = format!("Monitor<u32, PhiDetector>, one of {} peers", watch::PEERS);
+    let name = format!("Monitor<u32, PhiDetector>, each of {} peers", watch::PEERS);
     print_row(&name, 0.0, heap as f64 / f64::from(watch::PEERS), further.count_total);
 }
 
 fn print_row(name: &str, itself: f64, heap: f64, allocations: u64) {
-    println!("{name:54} {itself:>7} {heap:>7.0} {:>7.0} {allocations:>12}", itself + heap);
+    println!("{name:46} {itself:>7} {heap:>7.0} {:>7.0} {allocations:>12}", itself + heap);
 }

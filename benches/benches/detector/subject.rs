@@ -74,7 +74,7 @@ ours! {
 pub(crate) struct Nothing;
 
 impl Subject for Nothing {
-    const NAME: &'static str = "(nothing: the loop itself)";
+    const NAME: &'static str = "(the loop itself)";
 
     fn new() -> Self {
         Self
@@ -97,7 +97,7 @@ impl Subject for Nothing {
 pub(crate) struct Chitchat(SamplingWindow<Duration>);
 
 impl Subject for Chitchat {
-    const NAME: &'static str = "chitchat 0.13 (reproduced), arithmetic alone";
+    const NAME: &'static str = "chitchat (reproduced), time handed in";
 
     fn new() -> Self {
         Self(SamplingWindow::new())
@@ -124,7 +124,7 @@ impl Subject for Chitchat {
 pub(crate) struct ChitchatOwnClock(SamplingWindow<Instant>);
 
 impl Subject for ChitchatOwnClock {
-    const NAME: &'static str = "chitchat 0.13 (reproduced), with its Instant::now()";
+    const NAME: &'static str = "chitchat (reproduced), Instant::now()";
 
     fn new() -> Self {
         Self(SamplingWindow::new())
@@ -199,7 +199,7 @@ pub(crate) struct PublishedPhiAccrual {
 }
 
 impl Subject for PublishedPhiAccrual {
-    const NAME: &'static str = "crate phi-accrual-failure-detector 0.1.0, window 100";
+    const NAME: &'static str = "crate phi-accrual-failure-detector 0.1.0";
 
     fn new() -> Self {
         let clock = Handed::default();
