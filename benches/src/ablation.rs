@@ -8,7 +8,8 @@
 
 use std::cell::OnceCell;
 
-use crate::detector::{Claim, Detector, Heartbeat, Knob, Link, Spec};
+use crate::detector::{Detector, Heartbeat, Link, Spec};
+use crate::ours;
 
 /// Lower edges of all bins but the first, in intervals: half octaves from 1/64 to 8, octaves to 512.
 const EDGES: usize = 25;
@@ -57,28 +58,9 @@ const WHOLE: Parts = Parts {
     loss_mixture: false,
 };
 
-const fn spec(
-    name: &'static str,
-    label: &'static str,
-    source: &'static str,
-    build: fn(&Link, f64) -> Box<dyn Detector>,
-) -> Spec {
-    let knob = Knob { unit: "φ", min: 0.3, max: 12.0, default: 5.0, level: |phi| phi };
-    Spec {
-        name,
-        label,
-        source,
-        knob,
-        claim: Claim::Phi { phi_max: f64::INFINITY },
-        feedback: false,
-        ours: true,
-        build,
-    }
-}
-
 macro_rules! ablation {
     ($name:literal, $label:literal, $source:literal, $($part:ident: $value:expr),*) => {
-        spec($name, $label, $source, |link, _| Box::new(Model::new(link, Parts { $($part: $value,)* ..WHOLE })))
+        ours::spec($name, $label, $source, |link, _| Box::new(Model::new(link, Parts { $($part: $value,)* ..WHOLE })))
     };
 }
 
@@ -372,7 +354,6 @@ fn place(lateness: f64) -> (usize, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ours;
     use phi_detector::{Config, PhiDetector};
     use std::time::Duration;
 
