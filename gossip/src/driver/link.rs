@@ -49,12 +49,21 @@ impl Link {
                 return Ok((len, from));
             }
             let (len, from) = self.socket.try_recv_from(buf)?;
-            #[cfg(feature = "faults")]
-            if self.emulator.as_mut().is_some_and(|e| e.take(Direction::In, from, &buf[..len])) {
-                continue;
+            if !self.keeps_back(from, &buf[..len]) {
+                return Ok((len, from));
             }
-            return Ok((len, from));
         }
+    }
+
+    /// Whether an injected fault keeps a datagram that has arrived from the node, for now or for ever.
+    #[cfg(feature = "faults")]
+    fn keeps_back(&mut self, from: SocketAddr, bytes: &[u8]) -> bool {
+        self.emulator.as_mut().is_some_and(|e| e.take(Direction::In, from, bytes))
+    }
+
+    #[cfg(not(feature = "faults"))]
+    fn keeps_back(&mut self, _from: SocketAddr, _bytes: &[u8]) -> bool {
+        false
     }
 
     /// Sends one datagram, or loses it: a full queue here is no different from a full queue on the way.
