@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::core::identity::NodeId;
+use crate::core::quorum::{Settings, VOTERS_MAX, VouchFor, lease_of};
 use crate::error::ConfigError;
 use crate::hash;
 
@@ -40,6 +41,12 @@ pub struct Config {
     pub(crate) seed_retry_max: Duration,
     pub(crate) leave_timeout: Duration,
     pub(crate) left_kept: Duration,
+    pub(crate) voters: Vec<NodeId>,
+    pub(crate) lease: VouchFor,
+    pub(crate) clock_drift_max: f64,
+    pub(crate) lease_margin: Duration,
+    pub(crate) ballot_timeout: Duration,
+    pub(crate) deaf_after: Duration,
 }
 
 /// The name of a cluster and what is derived from it.
@@ -83,7 +90,31 @@ impl Config {
             seed_retry_max: Duration::from_secs(10),
             leave_timeout: None,
             left_kept: Duration::from_secs(24 * 3600),
+            voters: Vec::new(),
+            lease: None,
+            clock_drift_max: 1e-3,
+            lease_margin: None,
+            ballot_timeout: None,
+            deaf_after: None,
         }
+    }
+
+    pub(crate) fn quorum_settings(&self) -> Settings {
+        Settings {
+            founders: self.voters.clone(),
+            vouch_for: self.lease,
+            rho: self.clock_drift_max,
+            margin: self.lease_margin,
+            interval: self.interval,
+            ballot_timeout: self.ballot_timeout,
+            answer_max: 4 * self.ballot_timeout,
+            deaf_after: self.deaf_after,
+        }
+    }
+
+    /// The names of the nodes that are to found this cluster's history, sorted; empty if this node was not told.
+    pub fn voters(&self) -> &[NodeId] {
+        &self.voters
     }
 
     /// The cluster's name.
@@ -122,6 +153,12 @@ pub struct ConfigBuilder {
     seed_retry_max: Duration,
     leave_timeout: Option<Duration>,
     left_kept: Duration,
+    voters: Vec<String>,
+    lease: Option<Duration>,
+    clock_drift_max: f64,
+    lease_margin: Option<Duration>,
+    ballot_timeout: Option<Duration>,
+    deaf_after: Option<Duration>,
 }
 
 impl ConfigBuilder {
@@ -251,6 +288,55 @@ impl ConfigBuilder {
         self.interval(Duration::from_secs(1)).full_mesh_max(8).rings(2)
     }
 
+    /// The names of all nodes that are to be the first voters *(same on all of them)*. Default none: this node follows a
+    /// history that others found. 1 to 9 names.
+    ///
+    /// They count at the very first start of these nodes only. Nobody votes before every one of them has been heard, and has the
+    /// same list on its disk; afterwards voters are replaced by [`change_voters`](crate::core::Node::change_voters).
+    pub fn voters(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.voters = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// How long a voter vouches for a node that it has heard *(same on all voters)*. Default 10 intervals; at least
+    /// 5 intervals and 50 ms, at most 10 min.
+    ///
+    /// It is the price of a verdict: nobody is dead sooner than this after its last heartbeat. A node that hears no majority
+    /// steps down a little earlier, by `clock_drift_max` and `lease_margin`.
+    pub fn lease(mut self, length: Duration) -> Self {
+        self.lease = Some(length);
+        self
+    }
+
+    /// By how much the rate of any node's monotonic clock may be off. Default 10⁻³; 10⁻³ to 0.1.
+    ///
+    /// A slewed clock can be off by several per cent for a while; one that nobody slews, by a tenth of the default.
+    pub fn clock_drift_max(mut self, rate: f64) -> Self {
+        self.clock_drift_max = rate;
+        self
+    }
+
+    /// How much of a lease its holder leaves unused. Default an eighth of an interval; 0 to a quarter of `lease`.
+    pub fn lease_margin(mut self, margin: Duration) -> Self {
+        self.lease_margin = Some(margin);
+        self
+    }
+
+    /// How long voters give a ballot before they try another. Default 2 intervals, but at least 100 ms; 10 ms to 60 s.
+    ///
+    /// It should exceed a few round trips and writes to disk.
+    pub fn ballot_timeout(mut self, length: Duration) -> Self {
+        self.ballot_timeout = Some(length);
+        self
+    }
+
+    /// From when on a node that is heard, but hears nobody, or has no majority, counts as silent. Default 20 intervals;
+    /// at least 5 intervals and `lease`.
+    pub fn deaf_after(mut self, length: Duration) -> Self {
+        self.deaf_after = Some(length);
+        self
+    }
+
     /// Checks all fields and their relations.
     ///
     /// # Errors
@@ -274,6 +360,7 @@ impl ConfigBuilder {
                 bound: threshold.to_string(),
             });
         }
+        let votes = self.votes(interval)?;
         Ok(Config {
             cluster: Cluster::new(&self.cluster)?,
             interval,
@@ -306,8 +393,66 @@ impl ConfigBuilder {
                 hour,
             )?,
             left_kept: duration("left_kept", self.left_kept, Duration::from_secs(60), 720 * hour)?,
+            voters: votes.voters,
+            lease: votes.lease,
+            clock_drift_max: self.clock_drift_max,
+            lease_margin: votes.margin,
+            ballot_timeout: votes.ballot_timeout,
+            deaf_after: votes.deaf_after,
         })
     }
+
+    /// What concerns votes and leases.
+    fn votes(&self, interval: Duration) -> Result<Votes, ConfigError> {
+        let lease = self.lease.unwrap_or((10 * interval).max(VouchFor::MIN));
+        let lease = duration("lease", lease, (5 * interval).max(VouchFor::MIN), VouchFor::MAX)?;
+        if !lease.subsec_nanos().is_multiple_of(1_000_000) {
+            return Err(ConfigError::Millis { field: "lease", value: lease });
+        }
+        let margin = self.lease_margin.unwrap_or(interval / 8).min(self.lease_margin.unwrap_or(lease / 4));
+        let margin = duration("lease_margin", margin, Duration::ZERO, lease / 4)?;
+        let drift = number("clock_drift_max", self.clock_drift_max, 1e-3, 0.1)?;
+        let ballot = self.ballot_timeout.unwrap_or((2 * interval).max(Duration::from_millis(100)));
+        let deaf_after = self.deaf_after.unwrap_or((20 * interval).max(lease));
+        let mut voters = Vec::new();
+        for name in &self.voters {
+            voters.push(NodeId::new(name).map_err(ConfigError::Voter)?);
+        }
+        voters.sort_unstable();
+        count("voters", voters.len(), 0, VOTERS_MAX)?;
+        if voters.windows(2).any(|pair| pair[0] == pair[1]) {
+            return Err(ConfigError::VoterTwice);
+        }
+        let vouch_for = VouchFor::clamped(lease);
+        let usable = lease_of(vouch_for, drift, margin);
+        duration("what drift and margin leave of lease", usable, 3 * interval, lease)?;
+        Ok(Votes {
+            voters,
+            lease: vouch_for,
+            margin,
+            ballot_timeout: duration(
+                "ballot_timeout",
+                ballot,
+                Duration::from_millis(10),
+                Duration::from_secs(60),
+            )?,
+            deaf_after: duration(
+                "deaf_after",
+                deaf_after,
+                (5 * interval).max(lease),
+                Duration::from_secs(3600),
+            )?,
+        })
+    }
+}
+
+/// What concerns votes and leases, checked.
+struct Votes {
+    voters: Vec<NodeId>,
+    lease: VouchFor,
+    margin: Duration,
+    ballot_timeout: Duration,
+    deaf_after: Duration,
 }
 
 fn duration(

@@ -60,6 +60,12 @@ pub enum ConfigError {
     /// The cluster's name cannot be used.
     #[error("cluster: {0}")]
     Cluster(#[from] IdError),
+    /// The name of a voter cannot be used.
+    #[error("voters: {0}")]
+    Voter(#[source] IdError),
+    /// A voter is listed twice.
+    #[error("voters: a name is listed twice")]
+    VoterTwice,
     /// A duration is outside its range.
     #[error("{field} = {value:?} is outside {min:?}..={max:?}")]
     Duration {
@@ -118,6 +124,9 @@ pub enum CommandError {
     /// A node of this name with a higher incarnation has taken its place.
     #[error("a later start of this node has taken its place: this process must stop")]
     Superseded,
+    /// A list of voters is unusable.
+    #[error("a list of voters has 1 to 9 different names")]
+    Voters,
 }
 
 /// Why metadata could not be set. Nothing was changed.

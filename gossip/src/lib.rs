@@ -97,6 +97,8 @@ pub use config::{Config, ConfigBuilder};
 pub use error::{CommandError, ConfigError, IdError, MetadataError, SetError};
 
 #[cfg(feature = "tokio")]
+pub use driver::OnEviction;
+#[cfg(feature = "tokio")]
 pub use driver::error::{StartError, StopReason, Stopped, StorageError};
 #[cfg(feature = "faults")]
 pub use driver::faults;
@@ -108,6 +110,8 @@ pub use crate::core::counters::Counters;
 pub use crate::core::event::{Event, Refusal};
 pub use crate::core::identity::{BootId, Identity, Incarnation, NodeId, StorageId, Version};
 pub use crate::core::opinion::{Opinion, Suspicion};
+pub use crate::core::quorum::{Denial, Epoch, GenesisId, LeaseName, LeaseState, Standing, View};
 pub use crate::core::record::{Metadata, Pause, Record, Status};
+pub use crate::core::verdict::Verdict;
 pub use crate::core::{Link, Member};
 pub use crate::wire::DATAGRAM_MAX;

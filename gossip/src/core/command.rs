@@ -115,10 +115,12 @@ impl Node {
         Ok(())
     }
 
-    fn check_running(&self) -> Result<(), CommandError> {
+    pub(super) fn check_running(&self) -> Result<(), CommandError> {
         match self.phase {
             Phase::Running => Ok(()),
-            Phase::Leaving(_) | Phase::Stopped { superseded: false } => Err(CommandError::Left),
+            Phase::Departing { .. } | Phase::Leaving(_) | Phase::Stopped { superseded: false } => {
+                Err(CommandError::Left)
+            }
             Phase::Stopped { superseded: true } => Err(CommandError::Superseded),
         }
     }

@@ -2,12 +2,16 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::identity::StorageId;
 use super::identity::{BootId, Incarnation, NodeId};
 use super::opinion::Opinion;
+use super::quorum::{Denial, Epoch, LeaseName, LeaseState, Standing, View};
+use super::verdict::Verdict;
 
 /// Something a user of the node may want to know.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,6 +100,53 @@ pub enum Event {
         /// How many were told.
         told: usize,
     },
+    /// A verdict on a member: decided, or read anew here.
+    Verdict {
+        /// Of whom.
+        id: NodeId,
+        /// Of which life, and, of decided ends, all before it.
+        incarnation: Incarnation,
+        /// What it is.
+        verdict: Verdict,
+    },
+    /// A view has been stored: this is decided, and in force here.
+    View {
+        /// The whole of it.
+        view: Arc<View>,
+    },
+    /// This node's own standing has changed.
+    Standing {
+        /// What it is now.
+        standing: Standing,
+        /// The newest view stored here.
+        epoch: Epoch,
+    },
+    /// Something has become of one of this node's leases.
+    Lease {
+        /// Which.
+        lease: LeaseName,
+        /// Its fencing token, once granted.
+        token: Option<Epoch>,
+        /// What.
+        state: LeaseState,
+    },
+    /// Another node was told to found this cluster with other voters, or other disks of them. Nobody votes until all have been told
+    /// the same.
+    FoundersDiffer {
+        /// Whose disk says so.
+        by: StorageId,
+        /// The names it was told.
+        theirs: Vec<NodeId>,
+        /// The names this node was told.
+        ours: Vec<NodeId>,
+    },
+    /// A farewell or a change of voters cannot be decided as it was asked for.
+    RequestDenied {
+        /// Why.
+        reason: Denial,
+    },
+    /// The stable storage has failed: this node neither votes nor vouches until it is started again.
+    StorageFailed,
     /// So many events were lost here because they were not polled in time: read the state anew.
     Lagged {
         /// How many.

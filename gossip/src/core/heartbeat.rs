@@ -12,17 +12,17 @@ use super::leave::Phase;
 use super::opinion::Opinion;
 use super::outbox::{Outgoing, Transmit};
 use super::peer::Peer;
+use super::quorum::Moment;
 use super::timer::Timer;
 use crate::wire::{
-    Ack, Count, DATAGRAM_MAX, Encoder, Frame, Head, Heartbeat, HeartbeatInterval, Item, Micros, Standing,
-    Survey, Tag,
+    Ack, Count, DATAGRAM_MAX, Encoder, Frame, Head, Heartbeat, HeartbeatInterval, Item, Micros, Survey, Tag,
 };
 
 /// This node's own heartbeats: their number, and when the last of them were sent.
 #[derive(Debug)]
 pub(super) struct Beat {
     seq: u64,
-    sent: [Duration; Self::REMEMBERED],
+    sent: [Moment; Self::REMEMBERED],
     due: Duration,
     /// How many strangers may still be asked in this interval.
     questions: u32,
@@ -32,7 +32,7 @@ pub(super) struct Beat {
 
 impl Default for Beat {
     fn default() -> Self {
-        let sent = [Duration::ZERO; Self::REMEMBERED];
+        let sent = [Moment::default(); Self::REMEMBERED];
         Self { seq: 0, sent, due: Duration::ZERO, questions: Self::QUESTIONS, observers: 0 }
     }
 }
@@ -49,9 +49,10 @@ impl Beat {
     const YOUNG: [u64; 4] = [15, 30, 60, 120];
 
     /// Counts a tick and returns when the next one is due: on the beat, unless that has been missed.
-    fn next(&mut self, now: Duration, interval: Duration) -> Duration {
+    fn next(&mut self, sent: Moment, interval: Duration) -> Duration {
+        let now = sent.boot;
         self.seq += 1;
-        self.sent[self.seq as usize % Self::REMEMBERED] = now;
+        self.sent[self.seq as usize % Self::REMEMBERED] = sent;
         self.questions = Self::QUESTIONS;
         self.due += interval;
         if self.due <= now {
@@ -60,8 +61,13 @@ impl Beat {
         self.due
     }
 
+    /// The number of the newest.
+    pub(super) fn seq(&self) -> u64 {
+        self.seq
+    }
+
     /// When a heartbeat was sent, if it was, and not too long ago.
-    fn sent_at(&self, seq: u64) -> Option<Duration> {
+    pub(super) fn sent_at(&self, seq: u64) -> Option<Moment> {
         let known = seq >= 1 && seq <= self.seq && self.seq - seq < Self::REMEMBERED as u64;
         known.then(|| self.sent[seq as usize % Self::REMEMBERED])
     }
@@ -71,7 +77,7 @@ impl Beat {
 impl Node {
     /// One interval has passed. The work done here depends on the number of neighbours, not of members.
     pub(super) fn on_tick(&mut self, now: Duration) {
-        let next = self.beat.next(now, self.config.interval);
+        let next = self.beat.next(self.now.into(), self.config.interval);
         self.timers.set(Timer::Tick, next);
         if matches!(self.phase, Phase::Leaving(_)) {
             self.say_farewell(now);
@@ -80,6 +86,7 @@ impl Node {
         for peer in self.peers.iter() {
             self.outbox.push(Outgoing::Heartbeat(peer.life));
         }
+        self.tire_of_departing(now);
         self.pace.recover();
         self.dismiss_guests(now);
         self.look_ahead(now);
@@ -87,6 +94,9 @@ impl Node {
             self.share_experience();
         }
         self.members.forget_left(now, self.config.left_kept);
+        self.quorum.vouch_for_self(self.now.into());
+        self.run_quorum();
+        self.read_verdicts();
     }
 
     /// Whoever is no neighbour, and has stopped sending, is not answered any more.
@@ -104,11 +114,12 @@ impl Node {
         let at = self.peers.position(life)?;
         let survey = (self.beat.seq.wrapping_add(life.0)).is_multiple_of(Beat::SURVEY_EVERY);
         let survey = survey.then(|| Survey {
-            epoch: 0,
             digest: Tag(self.members.digest()),
             observers: Tag(self.beat.observers),
             wall: self.now.wall.map(|wall| u64::try_from(wall.as_micros()).unwrap_or(u64::MAX)),
         });
+        let voucher = self.write_voucher(at);
+        let (standing, epoch) = (self.quorum.standing(), self.quorum.view().map(|view| view.epoch));
         let peer = self.peers.at(at);
         let held = |at| u32::try_from(now.saturating_sub(at).as_micros()).unwrap_or(u32::MAX);
         let ack_lag = peer.acked.map(|acked| self.beat.seq.saturating_sub(acked));
@@ -118,9 +129,10 @@ impl Node {
             interval: HeartbeatInterval::clamped(self.config.interval),
             ack: peer.heard.map(|(seq, at)| Ack { seq: Count::clamped(seq), held: held(at) }),
             ack_lag: ack_lag.and_then(|lag| u16::try_from(lag).ok()).unwrap_or(u16::MAX),
-            standing: Standing::Unvoted,
+            standing,
+            epoch,
             returning: !peer.neighbour,
-            voucher: None,
+            voucher,
             survey,
         };
         let (to, listens) = (peer.addr, peer.listens());
@@ -153,7 +165,7 @@ impl Node {
             return;
         }
         let before = peer.heard.map_or(beat.seq.get(), |(seq, _)| seq + 1);
-        if !peer.beat(beat.seq.get(), beat.sent.get(), beat.interval.get(), now) {
+        if !peer.beat(beat.seq.get(), beat.sent.get(), beat.interval.get(), self.now.into()) {
             self.counters.heartbeats_stale += 1;
             return;
         }
@@ -164,6 +176,7 @@ impl Node {
         let key = peer.key;
         if frame.to == self.life.tag() {
             self.on_ack(at, beat);
+            self.on_said(at, from, beat);
         } else {
             // It takes this node for an earlier life of itself.
             self.send_hello(from, frame.from.tag(), false);
@@ -190,8 +203,11 @@ impl Node {
         if peer.acked.is_none_or(|acked| acked < ack.seq.get()) {
             peer.acked = Some(ack.seq.get());
             let held = Duration::from_micros(u64::from(ack.held));
-            let sample = now.saturating_sub(sent).saturating_sub(held);
+            let sample = now.saturating_sub(sent.boot).saturating_sub(held);
             peer.rtt = Some(peer.rtt.map_or(sample, |rtt| (7 * rtt + sample) / 8));
+        }
+        if let Some(voucher) = &beat.voucher {
+            self.on_voucher(at, voucher, sent);
         }
     }
 

@@ -188,7 +188,7 @@ impl fmt::Debug for StorageId {
 }
 
 /// The whole identity of one running process.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Identity {
     /// The name.
     pub id: NodeId,

@@ -144,6 +144,10 @@ impl Node {
         len: usize,
     ) {
         let Some(record) = self.introduced(frame, items) else { return };
+        if let Some(highest) = self.below_floor(record) {
+            self.send(from, frame.from.tag(), &Head::Refused(Refusal::Incarnation { highest }), &[]);
+            return;
+        }
         let refusal = match self.learn_record(record, true) {
             Learnt::Over { highest } => Some(Refusal::Incarnation { highest }),
             Learnt::Conflict { .. } | Learnt::Collision => Some(Refusal::NameConflict),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::Node;
 use super::event::Event;
 use super::identity::{Life, Version};
+use super::quorum::View;
 use super::record::Status;
 use crate::wire::{Frame, Head, Item};
 
@@ -15,6 +16,8 @@ use crate::wire::{Frame, Head, Item};
 pub(super) enum Phase {
     /// Taking part.
     Running,
+    /// Having it put on record that it leaves, at the latest until then.
+    Departing { until: Duration },
     /// Saying farewell.
     Leaving(Farewell),
     /// Silent for ever.
@@ -33,7 +36,38 @@ pub(super) struct Farewell {
 }
 
 impl Node {
+    /// Leases are given back; then, where there are voters, that it left is decided; then everybody is told.
+    ///
+    /// A voter only says farewell: it stays one until it is replaced, so that a restart does not cost the cluster a voter.
     pub(super) fn begin_leave(&mut self) {
+        let until = self.now.boot + self.config.leave_timeout;
+        let votes = |view: &View| view.electorate.vouches(&self.identity.storage);
+        let follows = self.quorum.view().is_some_and(|view| !votes(view));
+        self.quorum.leave(follows);
+        self.drain_quorum();
+        if follows {
+            self.phase = Phase::Departing { until };
+        } else {
+            self.bid_farewell();
+        }
+    }
+
+    /// A view has been stored: perhaps the one that has this node leave.
+    pub(super) fn on_left_decided(&mut self, view: &View) {
+        let (id, incarnation) = (&self.identity.id, self.identity.incarnation);
+        if matches!(self.phase, Phase::Departing { .. }) && view.is_gone(id, incarnation) {
+            self.bid_farewell();
+        }
+    }
+
+    /// Nobody has decided anything for too long: leaves all the same.
+    pub(super) fn tire_of_departing(&mut self, now: Duration) {
+        if matches!(self.phase, Phase::Departing { until } if now >= until) {
+            self.bid_farewell();
+        }
+    }
+
+    fn bid_farewell(&mut self) {
         let now = self.now.boot;
         self.rewrite_left();
         // Those out of reach too: a farewell that only a few know may be forgotten with them.

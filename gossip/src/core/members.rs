@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::identity::{BootId, Incarnation, Key};
+use super::identity::{BootId, Incarnation, Key, Life};
 use super::opinion::{Doubt, Opinion, Opinions};
 use super::record::{Record, Status};
 use crate::hash;
@@ -47,8 +47,8 @@ struct Farewell {
 pub(crate) enum Learnt {
     /// Somebody new.
     New,
-    /// A new life of somebody known.
-    Reborn,
+    /// A new life of somebody known, whose former record is returned.
+    Reborn(Arc<Record>),
     /// Newer than the one known, which is returned.
     Newer(Arc<Record>),
     /// The farewell of somebody known, whose record is returned.
@@ -148,7 +148,7 @@ impl Members {
         self.digest.remove(key, slot.hash(key));
         let before = std::mem::replace(&mut slot.record, record);
         self.digest.add(key, slot.hash(key));
-        if reborn { Learnt::Reborn } else { Learnt::Newer(before) }
+        if reborn { Learnt::Reborn(before) } else { Learnt::Newer(before) }
     }
 
     /// Why a record is not to be taken; none if it is.
@@ -194,7 +194,8 @@ impl Members {
         Learnt::Left(record_before)
     }
 
-    fn remove(&mut self, key: Key) -> Option<Arc<Record>> {
+    /// Takes a member out, and what it said with it.
+    pub(crate) fn remove(&mut self, key: Key) -> Option<Arc<Record>> {
         let slot = self.slots.remove(&key)?;
         self.digest.remove(key, slot.hash(key));
         self.doubters.remove(&key);
@@ -287,6 +288,23 @@ impl Members {
             let doubt = self.slots.get(&observer)?.opinions.as_ref()?.of(key)?;
             (Some(doubt.incarnation) == incarnation).then_some((observer, doubt))
         })
+    }
+
+    /// Members whom at least so many observers publish that they suspect, in order.
+    pub(crate) fn accused(&self, by_at_least: usize) -> Vec<Key> {
+        let doubts = self.doubters.iter().filter_map(|observer| self.slots.get(observer)?.opinions.as_ref());
+        let doubted = doubts.flat_map(|opinions| opinions.doubts.iter()).map(|doubt| doubt.target);
+        let accused =
+            |key: &Key| self.slots.get(key).is_some_and(|slot| usize::from(slot.accusers) >= by_at_least);
+        let mut keys: Vec<Key> = doubted.filter(accused).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        keys
+    }
+
+    /// The member that lives this life. It walks them all.
+    pub(crate) fn by_life(&self, life: Life) -> Option<Key> {
+        self.slots.iter().find(|(_, slot)| slot.record.identity.life() == life).map(|(&key, _)| key)
     }
 
     /// The digest of everything, by its upper half; [`Self::sums`] shows lower halves, so that two tables that agree here

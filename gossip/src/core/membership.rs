@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Node;
 use super::detector::{Detector, Experience};
 use super::event::Event;
-use super::identity::{BootId, Key};
+use super::identity::{BootId, Identity, Incarnation, Key};
 use super::members::Learnt;
 use super::news::{Kind, Topic};
 use super::opinion::{Opinion, Opinions};
@@ -45,10 +45,15 @@ impl Node {
         if key == self.key {
             return self.learn_own_record(record);
         }
+        if let Some(highest) = self.gone_up_to(record) {
+            return Learnt::Over { highest };
+        }
         let learnt = self.members.learn(record.clone(), self.now.boot);
         match &learnt {
             Learnt::New => self.on_joined(key, record),
-            Learnt::Reborn => {
+            Learnt::Reborn(former) => {
+                let former = former.identity.clone();
+                self.note_outlived(former.id, former.incarnation);
                 self.members.drop_opinions(key);
                 self.peers.remove(key);
                 self.on_joined(key, record);
@@ -67,7 +72,7 @@ impl Node {
             Learnt::Full => self.counters.members_refused += 1,
             Learnt::Known | Learnt::Older | Learnt::Over { .. } => {}
         }
-        if matches!(learnt, Learnt::New | Learnt::Reborn | Learnt::Newer(_) | Learnt::Left(_)) {
+        if matches!(learnt, Learnt::New | Learnt::Reborn(_) | Learnt::Newer(_) | Learnt::Left(_)) {
             self.changed();
             if tell {
                 self.tell(Topic { key, kind: Kind::Record, stamp: record.stamp() });
@@ -112,7 +117,7 @@ impl Node {
         if other.incarnation > own.incarnation {
             self.events.push(Event::Superseded { incarnation: other.incarnation });
             self.stop(true);
-            return Learnt::Reborn;
+            return Learnt::Known;
         }
         if other.incarnation < own.incarnation {
             return Learnt::Over { highest: own.incarnation };
@@ -225,10 +230,42 @@ impl Node {
     /// Whom this node observes, sorted.
     fn neighbours(&self) -> Vec<Key> {
         if self.members.len() <= self.config.full_mesh_max {
-            self.members.keys().filter(|&key| key != self.key).collect()
-        } else {
-            self.rings.neighbours()
+            return self.members.keys().filter(|&key| key != self.key).collect();
         }
+        let mut neighbours = self.rings.neighbours();
+        neighbours.extend(self.needed_voters());
+        neighbours.sort_unstable();
+        neighbours.dedup();
+        neighbours
+    }
+
+    /// Voters observe each other, and whoever holds or wants a lease sends them heartbeats, however large the cluster is.
+    fn needed_voters(&self) -> Vec<Key> {
+        let Some(view) = self.quorum.view() else { return Vec::new() };
+        let own = self.identity.storage;
+        if !view.electorate.vouches(&own) && !self.quorum.wants_vouchers() {
+            return Vec::new();
+        }
+        let voters = view.electorate.voters.iter().chain(view.electorate.next.iter().flat_map(|v| v.iter()));
+        let keys = voters.map(|(_, name)| name.key());
+        keys.filter(|&key| key != self.key && self.members.of(key).is_some()).collect()
+    }
+
+    /// If this life of a node is on record as over, or is that of a newcomer below the floor: what it must exceed.
+    fn gone_up_to(&self, record: &Record) -> Option<Incarnation> {
+        let view = self.quorum.view()?;
+        let Identity { id, incarnation, .. } = &record.identity;
+        let gone = view.gone.get(id).map(|gone| gone.incarnation);
+        gone.filter(|gone| incarnation <= gone)
+    }
+
+    /// The same for somebody who introduces itself and is not known: what has been dropped from the record is below the
+    /// floor.
+    pub(super) fn below_floor(&self, record: &Record) -> Option<Incarnation> {
+        let view = self.quorum.view()?;
+        let known =
+            self.members.of(record.identity.id.key()).is_some() || view.gone.contains(&record.identity.id);
+        view.floor.filter(|&floor| !known && record.identity.incarnation <= floor)
     }
 
     pub(super) fn add_peer(&mut self, record: &Record, neighbour: bool) {
@@ -239,6 +276,7 @@ impl Node {
         let interval = self.config.interval;
         let detector = Detector::new(interval, self.experience(interval).as_ref());
         let mut peer = Peer::new(record, neighbour, detector, self.now.boot);
+        peer.met_at_beat = self.beat.seq();
         peer.pausing(record, self.config.pause_max, self.now.boot);
         self.peers.add(peer);
     }

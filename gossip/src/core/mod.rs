@@ -9,6 +9,7 @@
 //! ```text
 //! datagram ─► wire ─► join, sync, news ─► members ─► rings ─► peers
 //!                └──► heartbeat ─► detector ─► watch ─► opinions ─► news
+//!                                                      └──► quorum ─► views ─► verdicts, standing, leases
 //! ```
 
 pub(crate) mod clock;
@@ -29,11 +30,16 @@ mod pause;
 mod peer;
 mod probe;
 mod query;
+pub mod quorum;
 pub(crate) mod record;
+pub mod register;
 mod rings;
 mod rng;
+mod sight;
 mod sync;
 mod timer;
+pub(crate) mod verdict;
+mod voting;
 mod watch;
 
 pub use outbox::Transmit;
@@ -47,7 +53,7 @@ use self::clock::Now;
 use self::counters::Counters;
 use self::event::{Event, Events};
 use self::heartbeat::Beat;
-use self::identity::{BootId, Identity, Key, Life, Version};
+use self::identity::{BootId, Identity, Key, Life, StorageId, Version};
 use self::join::Seeds;
 use self::leave::Phase;
 use self::members::Members;
@@ -56,11 +62,14 @@ use self::outbox::{Outbox, Outgoing};
 use self::pause::Pace;
 use self::peer::Peers;
 use self::probe::Reach;
+use self::quorum::{Durable, Quorum, Start, Subject};
 use self::record::{Metadata, Record, Status};
+use self::register::Paxos;
 use self::rings::Rings;
 use self::rng::Rng;
 use self::sync::Sync;
 use self::timer::{Timer, Timers};
+use self::verdict::Readings;
 use crate::config::Config;
 use crate::wire::{self, DATAGRAM_MAX, Encoder, Head, Item, Tag};
 
@@ -77,6 +86,8 @@ pub struct Setup {
     pub seeds: Vec<SocketAddr>,
     /// What everybody is to know about this node.
     pub metadata: Metadata,
+    /// What this node's stable storage remembers of views and promises; empty for a new disk, or none.
+    pub durable: Durable,
     /// Where all chance comes from: equal seeds and inputs give equal outputs.
     pub rng_seed: u64,
 }
@@ -108,6 +119,7 @@ pub struct Setup {
 ///         addr: addr.parse()?,
 ///         seeds: seeds.iter().map(|s| s.parse()).collect::<Result<_, _>>()?,
 ///         metadata: Metadata::default(),
+///         durable: Default::default(),
 ///         rng_seed: 7,
 ///     }))
 /// };
@@ -156,6 +168,12 @@ pub struct Node {
     sync: Sync,
     reach: Reach,
     seeds: Seeds,
+    quorum: Quorum,
+    readings: Readings,
+    /// Former lives of nodes that have started again, until they are on record as over.
+    outlived: Vec<Subject>,
+    /// Where voters were heard last, by their disks.
+    voter_addrs: Vec<(StorageId, SocketAddr)>,
     timers: Timers,
     rng: Rng,
     outbox: Outbox,
@@ -169,7 +187,7 @@ pub struct Node {
 impl Node {
     /// A node that begins to live at `now`.
     pub fn new(now: Now, setup: Setup) -> Self {
-        let Setup { config, identity, addr, seeds, metadata, rng_seed } = setup;
+        let Setup { config, identity, addr, seeds, metadata, durable, rng_seed } = setup;
         let key = identity.id.key();
         let record = Record {
             identity: identity.clone(),
@@ -197,6 +215,19 @@ impl Node {
             sync: Sync::default(),
             reach: Reach::default(),
             seeds: Seeds::new(seeds),
+            quorum: Quorum::new(
+                now,
+                Start {
+                    identity: identity.clone(),
+                    settings: config.quorum_settings(),
+                    found: durable,
+                    register: Paxos::new(config.ballot_timeout),
+                    rng_seed: rng_seed ^ 1,
+                },
+            ),
+            readings: Readings::default(),
+            outlived: Vec::new(),
+            voter_addrs: Vec::new(),
             timers: Timers::default(),
             rng: Rng::new(rng_seed),
             outbox: Outbox::new(),
@@ -254,6 +285,7 @@ impl Node {
             Head::Delta => self.on_delta(from, frame, items),
             Head::Leave => self.on_leave(from, frame, items),
             Head::LeaveAck { version } => self.on_leave_ack(frame, *version),
+            Head::Quorum(envelope) => self.on_quorum(from, frame, envelope),
         }
     }
 
@@ -267,6 +299,7 @@ impl Node {
                 Timer::Watch => self.on_watch(now),
                 Timer::Call => self.on_call(now),
                 Timer::Resume => self.on_resume(),
+                Timer::Quorum => self.run_quorum(),
             }
         }
     }

@@ -47,8 +47,11 @@ impl Node {
     /// Takes a reading of the clocks; one that goes back is taken as the highest seen.
     pub(super) fn advance(&mut self, now: super::Now) {
         if now.boot >= self.now.boot {
-            self.now = now;
+            let raw = now.raw.max(self.now.raw);
+            self.now = super::Now { raw, ..now };
         }
+        // A lease that has run out has done so before whatever comes in now.
+        self.quorum.advance(self.now);
         let now = self.now.boot;
         let Some(due) = self.timers.next() else { return };
         let late = now.saturating_sub(due.max(self.pace.accounted));

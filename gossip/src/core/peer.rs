@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::detector::Detector;
 use super::identity::{Incarnation, Key, Life};
 use super::opinion::{Level, Opinion};
+use super::quorum::{Epoch, Moment};
 use super::record::{Record, Status};
 use crate::wire::Tag;
 
@@ -22,12 +23,20 @@ pub(crate) struct Peer {
     pub(crate) detector: Detector,
     /// The newest heartbeat: its number and when it came.
     pub(crate) heard: Option<(u64, Duration)>,
+    /// The latter, on both clocks.
+    pub(crate) heard_at: Option<Moment>,
     /// How much of the time since was this node's own pause, or announced.
     pub(crate) stalled: Duration,
     /// The newest of this node's heartbeats that it acknowledged.
     pub(crate) acked: Option<u64>,
+    /// The number of this node's own newest heartbeat when it was met.
+    pub(crate) met_at_beat: u64,
     /// How many of its own heartbeats lie between its newest and the newest acknowledgement it has from here.
     pub(crate) ack_lag: u16,
+    /// Since when it says that no majority vouches for it.
+    pub(crate) isolated: Option<Duration>,
+    /// The newest view that it has stored.
+    pub(crate) epoch: Option<Epoch>,
     pub(crate) rtt: Option<Duration>,
     pub(crate) met: Duration,
     pub(crate) opinion: Opinion,
@@ -73,9 +82,13 @@ impl Peer {
             neighbour,
             detector,
             heard: None,
+            heard_at: None,
             stalled: Duration::ZERO,
             acked: None,
+            met_at_beat: 0,
             ack_lag: u16::MAX,
+            isolated: None,
+            epoch: None,
             rtt: None,
             met: now,
             opinion: Opinion::Unsure,
@@ -92,13 +105,14 @@ impl Peer {
     }
 
     /// Takes a heartbeat; false if it is not fresher than those before.
-    pub(crate) fn beat(&mut self, seq: u64, sent: Duration, interval: Duration, now: Duration) -> bool {
+    pub(crate) fn beat(&mut self, seq: u64, sent: Duration, interval: Duration, now: Moment) -> bool {
         if interval != self.detector.interval() {
             self.detector = Detector::new(interval, None);
         }
-        let fresh = self.detector.heartbeat(seq, sent, now);
+        let fresh = self.detector.heartbeat(seq, sent, now.boot);
         if fresh {
-            self.heard = Some((seq, now));
+            self.heard = Some((seq, now.boot));
+            self.heard_at = Some(now);
             self.stalled = Duration::ZERO;
         }
         fresh
@@ -117,6 +131,11 @@ impl Peer {
             self.look_at = Duration::MAX;
         }
         self.neighbour = neighbour;
+    }
+
+    /// Whether its silence is announced.
+    pub(crate) fn waits_for_pause(&self, now: Duration) -> bool {
+        self.excused.is_some_and(|until| now < until)
     }
 
     /// Whether it is worth telling news to.

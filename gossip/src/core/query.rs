@@ -10,6 +10,7 @@ use super::leave::Phase;
 use super::members::Slot;
 use super::opinion::{Opinion, Suspicion};
 use super::record::Record;
+use super::verdict::Verdict;
 
 /// One member, as this node knows it.
 #[derive(Debug, Clone)]
@@ -23,6 +24,8 @@ pub struct Member {
     pub accusers: usize,
     /// The link to it, if this node is one of its observers and has heard it.
     pub link: Option<Link>,
+    /// What is to be thought of it.
+    pub verdict: Verdict,
 }
 
 /// What heartbeats to and from a neighbour say of the link between.
@@ -67,6 +70,7 @@ impl Node {
             record: slot.record.clone(),
             opinion: peer.map(|p| p.opinion),
             accusers: if slot.accusers == 0 { 0 } else { self.credible_accusers(key) },
+            verdict: self.verdict(&slot.record.identity.id),
             link: peer.filter(|p| p.heard.is_some()).map(|p| Link { rtt: p.rtt, ack_lag: p.ack_lag }),
         }
     }

@@ -3,8 +3,8 @@
 use crate::hash;
 
 /// SplitMix64: enough for jitter and picking relays, and the same for ever for a given seed.
-#[derive(Debug, Clone)]
-pub(crate) struct Rng(u64);
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Rng(u64);
 
 impl Rng {
     pub(crate) fn new(seed: u64) -> Self {

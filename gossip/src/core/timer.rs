@@ -13,10 +13,12 @@ pub(crate) enum Timer {
     Call = 2,
     /// When an announced pause of one's own is over.
     Resume = 3,
+    /// When the quorum's state machine has something to do.
+    Quorum = 4,
 }
 
 impl Timer {
-    const ALL: [Self; 4] = [Self::Tick, Self::Watch, Self::Call, Self::Resume];
+    const ALL: [Self; 5] = [Self::Tick, Self::Watch, Self::Call, Self::Resume, Self::Quorum];
 }
 
 /// One slot per timer.
@@ -30,6 +32,10 @@ impl Timers {
 
     pub(crate) fn at(&self, timer: Timer) -> Option<Duration> {
         self.0[timer as usize]
+    }
+
+    pub(crate) fn unset(&mut self, timer: Timer) {
+        self.0[timer as usize] = None;
     }
 
     pub(crate) fn clear(&mut self) {

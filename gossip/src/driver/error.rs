@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::Incarnation;
 use crate::error::{ConfigError, IdError, MetadataError};
+use crate::{Epoch, Incarnation};
 
 /// Why a node did not start. Nothing was sent.
 #[derive(Debug, thiserror::Error)]
@@ -178,6 +178,12 @@ pub enum StopReason {
     Superseded {
         /// The incarnation that took its place.
         incarnation: Incarnation,
+    },
+    /// It was declared dead, and told to stop then.
+    #[error("it is on record as dead since view {epoch}: start it again")]
+    Evicted {
+        /// The view.
+        epoch: Epoch,
     },
     /// The socket does not work any more.
     #[error("its socket failed: {0}")]

@@ -8,10 +8,12 @@ mod clock;
 pub(crate) mod error;
 #[cfg(feature = "faults")]
 pub mod faults;
+mod keeper;
 mod link;
 pub(crate) mod seeds;
 pub(crate) mod socket;
 pub(crate) mod storage;
 mod task;
 
+pub use task::OnEviction;
 pub(crate) use task::{Command, Launch, Status, start};

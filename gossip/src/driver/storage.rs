@@ -1,4 +1,4 @@
-//! What a node must remember over restarts: which disk it runs from, and how often it has started.
+//! What a node must remember over restarts: which disk it runs from, how often it has started, and what it has promised.
 //!
 //! One small file, replaced as a whole (temporary file, fsync, rename, fsync of the directory), so that after a crash it
 //! holds either the old state or the new one. Anything else that is found in it is an error that a person has to look
@@ -10,7 +10,8 @@
 //! "gossip\r\n"  8 bytes   a transfer that changes line ends is found at once
 //! version       u16
 //! length        u32       of the body
-//! body          cluster (u8 length, bytes), name (u8 length, bytes), storage id (16 bytes), incarnation (u64)
+//! body          cluster (u8 length, bytes), name (u8 length, bytes), storage id (16 bytes), incarnation (u64),
+//!                         length of what follows (u32), founders, view, promises (as in `wire::pack`)
 //! checksum      u32       CRC-32C of everything before it
 //! ```
 
@@ -18,15 +19,17 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use crate::core::quorum::Durable;
 use crate::driver::error::StorageError;
+use crate::wire;
 use crate::{Incarnation, NodeId, StorageId};
 
 const MAGIC: &[u8; 8] = b"gossip\r\n";
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 const HEAD_LEN: usize = 8 + 2 + 4;
 const CHECKSUM_LEN: usize = 4;
 /// Far above any real state; a larger file is not read.
-const FILE_LEN_MAX: u64 = 64 * 1024;
+const FILE_LEN_MAX: u64 = 256 * 1024;
 
 const STATE: &str = "state";
 const TEMPORARY: &str = "state.tmp";
@@ -49,6 +52,7 @@ struct State {
     storage: StorageId,
     /// The last one used; 0 before the first start.
     incarnation: u64,
+    durable: Durable,
 }
 
 impl Storage {
@@ -64,7 +68,13 @@ impl Storage {
         let path = dir.join(STATE);
         let state = match read(&path)? {
             Some(bytes) => parse(&bytes, &path)?,
-            None => State { cluster: cluster.to_owned(), id: id.clone(), storage: fresh, incarnation: 0 },
+            None => State {
+                cluster: cluster.to_owned(),
+                id: id.clone(),
+                storage: fresh,
+                incarnation: 0,
+                durable: Durable::default(),
+            },
         };
         for (what, found, wanted) in
             [("cluster", &*state.cluster, cluster), ("node", state.id.as_str(), id.as_str())]
@@ -81,14 +91,28 @@ impl Storage {
         self.state.storage
     }
 
+    /// What was kept last.
+    pub(crate) fn durable(&self) -> &Durable {
+        &self.state.durable
+    }
+
+    /// Keeps what must not be forgotten. It is on the disk when this returns.
+    pub(crate) fn keep(&mut self, durable: Durable) -> Result<(), StorageError> {
+        self.replace(State { durable, ..self.state.clone() })
+    }
+
+    fn replace(&mut self, state: State) -> Result<(), StorageError> {
+        write(&self.dir, &serialize(&state))?;
+        self.state = state;
+        Ok(())
+    }
+
     /// Starts a new life above every earlier one, and above `seen`. It is on the disk when this returns.
     pub(crate) fn next_incarnation(&mut self, seen: u64) -> Result<Incarnation, StorageError> {
         let next = self.state.incarnation.max(seen).saturating_add(1);
         let incarnation = Incarnation::new(next)
             .map_err(|_| StorageError::Exhausted { path: self.dir.join(STATE), incarnation: next })?;
-        let state = State { incarnation: next, ..self.state.clone() };
-        write(&self.dir, &serialize(&state))?;
-        self.state = state;
+        self.replace(State { incarnation: next, ..self.state.clone() })?;
         Ok(incarnation)
     }
 }
@@ -144,6 +168,9 @@ fn serialize(state: &State) -> Vec<u8> {
     }
     body.extend_from_slice(&state.storage.0);
     body.extend_from_slice(&state.incarnation.to_le_bytes());
+    let durable = wire::pack(&state.durable);
+    body.extend_from_slice(&(durable.len() as u32).to_le_bytes());
+    body.extend_from_slice(&durable);
 
     let mut file = Vec::with_capacity(HEAD_LEN + body.len() + CHECKSUM_LEN);
     file.extend_from_slice(MAGIC);
@@ -187,6 +214,7 @@ fn parse_body(body: &[u8]) -> Option<State> {
         id: NodeId::new(body.name()?).ok()?,
         storage: StorageId(body.array()?),
         incarnation: u64::from_le_bytes(body.array()?),
+        durable: body.durable()?,
     };
     body.0.is_empty().then_some(state)
 }
@@ -203,6 +231,11 @@ impl<'a> Cursor<'a> {
 
     fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         self.take(N)?.try_into().ok()
+    }
+
+    fn durable(&mut self) -> Option<Durable> {
+        let len = u32::from_le_bytes(self.array()?);
+        wire::unpack(self.take(usize::try_from(len).ok()?)?).ok()
     }
 
     fn name(&mut self) -> Option<&'a str> {

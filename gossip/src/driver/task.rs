@@ -19,11 +19,12 @@ use tracing::Instrument;
 
 use super::clock::Clocks;
 use super::error::{StartError, StopReason};
+use super::keeper::{Failed, Keeper};
 use super::link::Link;
 use super::seeds::Seeds;
 use super::storage::Storage;
 use crate::core::{Node as Core, Setup};
-use crate::{Config, DATAGRAM_MAX, Event, Identity, Incarnation, Metadata, Now, Refusal};
+use crate::{Config, DATAGRAM_MAX, Event, Identity, Incarnation, Metadata, Now, Refusal, Standing};
 
 /// About what a receive buffer of several megabytes can hold. After a round all that had arrived when the round began
 /// has been handed in, and a flood cannot keep timers waiting for longer than that takes.
@@ -34,6 +35,16 @@ const COMMANDS_MAX: usize = 64;
 const RECEIVE_ERRORS_MAX: u32 = 64;
 /// How often names are looked up although nothing calls for it: the host behind a name may have been replaced.
 const LOOKUP_EVERY: Duration = Duration::from_secs(60);
+
+/// What a node does once it is on record as dead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum OnEviction {
+    /// It comes back by itself, as a new life with a higher incarnation.
+    #[default]
+    Return,
+    /// It stops, and whoever runs it decides.
+    Stop,
+}
 
 /// What a handle asks of the task.
 pub(crate) enum Command {
@@ -69,6 +80,7 @@ pub(crate) struct Launch {
     pub(crate) metadata: Metadata,
     pub(crate) socket: UdpSocket,
     pub(crate) storage: Option<Storage>,
+    pub(crate) on_eviction: OnEviction,
     #[cfg(feature = "faults")]
     pub(crate) faults: Option<super::faults::LinkFaults>,
 }
@@ -86,6 +98,7 @@ pub(crate) fn start(
     let mut link = Link::new(launch.socket);
     #[cfg(feature = "faults")]
     link.set_emulator(launch.faults.map(super::faults::Emulator::new));
+    let keeper = Keeper::new(launch.storage);
     let core = Core::new(
         clocks.now(),
         Setup {
@@ -94,6 +107,7 @@ pub(crate) fn start(
             addr: launch.addr,
             seeds: launch.resolved.clone(),
             metadata: launch.metadata,
+            durable: keeper.durable(),
             rng_seed,
         },
     );
@@ -104,7 +118,8 @@ pub(crate) fn start(
         config: launch.config,
         seeds: launch.seeds,
         resolved: launch.resolved,
-        storage: launch.storage,
+        keeper,
+        on_eviction: launch.on_eviction,
         rng_seed,
         commands: commands.1,
         commander: commands.0,
@@ -132,7 +147,8 @@ struct Task {
     seeds: Seeds,
     /// Their addresses at the start.
     resolved: Vec<SocketAddr>,
-    storage: Option<Storage>,
+    keeper: Keeper,
+    on_eviction: OnEviction,
     rng_seed: u64,
     commands: mpsc::Receiver<Command>,
     /// For lookups, which answer with a command. Weak: the task must not keep itself alive.
@@ -158,12 +174,13 @@ impl Task {
     async fn run(mut self) {
         let reason = self.live().await;
         tracing::info!(%reason, "gossip.stopped");
-        let Self { link, storage, status, lookup, .. } = self;
+        let Self { link, mut keeper, status, lookup, .. } = self;
         if let Some(lookup) = lookup {
             lookup.abort();
         }
         // Whoever waits for the end may bind the same address and open the same directory at once.
-        drop((link, storage));
+        keeper.settle().await;
+        drop((link, keeper));
         status.send_modify(|s| s.stopped = Some(reason));
     }
 
@@ -186,6 +203,9 @@ impl Task {
                 // There is more: let other tasks of this thread run before it is fetched.
                 Ok(false) => yield_now().await,
                 Err(error) => return StopReason::Socket(Arc::new(error)),
+            }
+            if let Wake::Written(good) = wake {
+                self.core.handle_written(self.clocks.now(), good);
             }
             if let Some(reason) = self.obey(wake) {
                 return reason;
@@ -214,6 +234,9 @@ impl Task {
             if self.alarm.as_mut().poll(cx).is_ready() {
                 self.alarm_for = None;
                 return Poll::Ready(Wake::Alarm);
+            }
+            if let Poll::Ready(good) = self.keeper.poll(cx) {
+                return Poll::Ready(Wake::Written(good));
             }
             match self.link.poll_readable(cx) {
                 Poll::Ready(Ok(())) => return Poll::Ready(Wake::Datagrams),
@@ -269,7 +292,7 @@ impl Task {
             Wake::Broken(error) => return Some(StopReason::Socket(Arc::new(error))),
             Wake::Abandoned => return Some(StopReason::Shutdown),
             Wake::Command(command) => Some(command),
-            Wake::Alarm | Wake::Datagrams => None,
+            Wake::Alarm | Wake::Datagrams | Wake::Written(_) => None,
         };
         for _ in 0..COMMANDS_MAX {
             let Some(command) = next.take().or_else(|| self.commands.try_recv().ok()) else { break };
@@ -283,6 +306,12 @@ impl Task {
 
     /// Sends what is to be sent, tells what has happened; why to stop, if it is time to.
     fn drain_core(&mut self) -> Option<StopReason> {
+        // Begun before anything is sent: what depends on it is not among that.
+        if let Keeper::Idle(_) = self.keeper
+            && let Some(durable) = self.core.poll_write()
+        {
+            self.keeper.begin(durable.clone());
+        }
         while let Some(transmit) = self.core.poll_transmit(&mut self.outgoing) {
             self.link.send(transmit.to, &self.outgoing[..transmit.len]);
         }
@@ -315,6 +344,10 @@ impl Task {
             Event::LeaveDone { acknowledged, told } => {
                 return Some(StopReason::Left { acknowledged, told });
             }
+            Event::Standing { standing: Standing::Evicted, epoch } => match self.on_eviction {
+                OnEviction::Return => self.refused = self.refused.max(Some(self.core.identity().incarnation)),
+                OnEviction::Stop => return Some(StopReason::Evicted { epoch }),
+            },
             Event::Superseded { incarnation } => return Some(StopReason::Superseded { incarnation }),
             _ => {}
         }
@@ -346,21 +379,10 @@ impl Task {
     /// Begins another life above the incarnation that others have seen: the storage was older than their memory, or
     /// there is none and the wall clock went back.
     async fn live_again(&mut self, seen: Incarnation) -> Result<(), StopReason> {
-        let incarnation = match self.storage.take() {
-            None => seen.next(),
-            // A disk can take its time, and other tasks must not wait for it.
-            Some(mut storage) => {
-                let write = move || {
-                    let next = storage.next_incarnation(seen.get());
-                    (storage, next)
-                };
-                let Ok((storage, next)) = tokio::task::spawn_blocking(write).await else {
-                    return Err(StopReason::Lost);
-                };
-                self.storage = Some(storage);
-                next.map_err(|e| StopReason::Storage(Arc::new(e)))?
-            }
-        };
+        let incarnation = self.keeper.next_incarnation(seen).await.map_err(|failed| match failed {
+            Failed::Lost => StopReason::Lost,
+            Failed::Storage(error) => StopReason::Storage(Arc::new(error)),
+        })?;
         tracing::info!(%seen, %incarnation, "gossip.incarnation_raised");
         let record = self.core.record().clone();
         self.rng_seed = self.rng_seed.wrapping_add(1);
@@ -371,6 +393,7 @@ impl Task {
             addr: record.addr,
             seeds: self.resolved.clone(),
             metadata: record.metadata.clone(),
+            durable: self.keeper.durable(),
             rng_seed: self.rng_seed,
         };
         self.core = Core::new(self.clocks.now(), setup);
@@ -386,6 +409,8 @@ enum Wake {
     /// The socket is looked at after every wait, whatever ended it.
     Datagrams,
     Command(Command),
+    /// A write has ended: well, or not.
+    Written(bool),
     /// No handle is left.
     Abandoned,
     Broken(io::Error),

@@ -13,7 +13,7 @@ use crate::driver::error::StartError;
 use crate::driver::seeds::{Seed, Seeds};
 use crate::driver::socket::{self, SocketOptions};
 use crate::driver::storage::Storage;
-use crate::driver::{self, Launch, Status};
+use crate::driver::{self, Launch, OnEviction, Status};
 use crate::{BootId, Config, ConfigBuilder, Identity, Incarnation, Metadata, NodeId, StorageId};
 
 /// Commands that may wait for the task; beyond that callers wait.
@@ -31,6 +31,7 @@ pub struct Builder {
     data_dir: Option<PathBuf>,
     metadata: Vec<(String, String)>,
     event_buffer: usize,
+    on_eviction: OnEviction,
     #[cfg(feature = "faults")]
     faults: Option<crate::faults::LinkFaults>,
 }
@@ -51,6 +52,7 @@ impl Builder {
             data_dir: None,
             metadata: Vec::new(),
             event_buffer: 1024,
+            on_eviction: OnEviction::default(),
             #[cfg(feature = "faults")]
             faults: None,
         }
@@ -152,6 +154,12 @@ impl Builder {
         self
     }
 
+    /// What the node does once a quorum has declared it dead. Default: it returns by itself, as a new life.
+    pub fn on_eviction(mut self, what: OnEviction) -> Self {
+        self.on_eviction = what;
+        self
+    }
+
     /// Lets links be broken on purpose. For tests.
     #[cfg(feature = "faults")]
     pub fn faults(mut self, faults: crate::faults::LinkFaults) -> Self {
@@ -205,6 +213,7 @@ impl Builder {
             metadata,
             socket,
             storage,
+            on_eviction: self.on_eviction,
             #[cfg(feature = "faults")]
             faults: self.faults,
         };

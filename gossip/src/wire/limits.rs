@@ -38,7 +38,7 @@ impl<'de> Deserialize<'de> for Micros {
 }
 
 /// Half of a hash, in four bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Tag(pub u32);
 
 impl Serialize for Tag {
@@ -155,5 +155,53 @@ impl<'de> Deserialize<'de> for Padding {
             }
         }
         from.deserialize_bytes(Zeros)
+    }
+}
+
+/// A part of something larger: at most [`Bytes::LEN_MAX`] bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Bytes(Box<[u8]>);
+
+impl Bytes {
+    /// What fits a datagram beside its head.
+    pub const LEN_MAX: usize = 1024;
+
+    /// The first bytes of these, as many as fit.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(bytes[..bytes.len().min(Self::LEN_MAX)].into())
+    }
+
+    /// The bytes.
+    pub fn get(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Serialize for Bytes {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_bytes(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Bytes {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Part;
+        impl de::Visitor<'_> for Part {
+            type Value = Bytes;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "at most {} bytes", Bytes::LEN_MAX)
+            }
+
+            // Borrowed from the datagram: copied only once the length is known to be good.
+            fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Bytes, E> {
+                if bytes.len() <= Bytes::LEN_MAX {
+                    Ok(Bytes::of(bytes))
+                } else {
+                    Err(E::custom("part too long"))
+                }
+            }
+        }
+        from.deserialize_bytes(Part)
     }
 }

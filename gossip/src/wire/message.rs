@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::limits::{Count, HeartbeatInterval, Micros, Padding, Tag};
 use crate::core::event::Refusal;
-use crate::core::identity::{Incarnation, Key, Life, StorageId, Version};
+use crate::core::identity::{Incarnation, Key, Life, Version};
 use crate::core::opinion::Opinions;
-use crate::core::record::{Pause, Record};
+use crate::core::quorum::{Envelope, Epoch, Standing, VouchFor};
+use crate::core::record::Record;
 
 /// What a datagram is about. The order of variants is the wire format: new ones go to the end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -83,6 +84,8 @@ pub enum Head {
         /// The version of the last record.
         version: Version,
     },
+    /// About views: what a majority decides.
+    Quorum(Box<Envelope>),
 }
 
 /// A direct sign of life, addressed to one neighbour.
@@ -101,6 +104,8 @@ pub struct Heartbeat {
     pub ack_lag: u16,
     /// Whether the sender counts itself in.
     pub standing: Standing,
+    /// The newest view the sender has stored, if any.
+    pub epoch: Option<Epoch>,
     /// Sent only because the receiver sends; does not ask for more.
     pub returning: bool,
     /// A voter's promise to the receiver.
@@ -118,40 +123,20 @@ pub struct Ack {
     pub held: u32,
 }
 
-/// What a node thinks of its own place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub enum Standing {
-    /// There are no voters that could tell.
-    #[default]
-    Unvoted,
-    /// A majority of voters vouches for it.
-    InQuorum,
-    /// No majority does.
-    Isolated,
-    /// A decided view says that it is dead.
-    Evicted,
-}
-
 /// "Until so long after receipt, on my clock, I vouch for you."
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Voucher {
-    /// For which life.
-    pub life: Life,
-    /// In which cluster history.
-    pub genesis: Key,
-    /// By which voter's disk; its name is that of the sender.
-    pub storage: StorageId,
-    /// The electorate that the voter believes in.
-    pub electorate_epoch: u64,
-    /// For how long.
-    pub valid: Pause,
+    /// The fingerprint of all who are concerned: the history, the voter's life and the receiver's.
+    pub bond: Key,
+    /// The electorate that the voter has stored.
+    pub electorate: Epoch,
+    /// For how long from the receipt of the heartbeat that is acknowledged beside it.
+    pub length: VouchFor,
 }
 
 /// Slow facts, sent with every fourth heartbeat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Survey {
-    /// The newest view the sender has stored.
-    pub epoch: u64,
     /// Digest of all the sender knows of the members.
     pub digest: Tag,
     /// Digest of whom the sender takes for its observers.
@@ -258,7 +243,8 @@ impl Head {
             | Self::Pong { .. }
             | Self::Alive { .. }
             | Self::Summary { .. }
-            | Self::LeaveAck { .. } => false,
+            | Self::LeaveAck { .. }
+            | Self::Quorum(_) => false,
         }
     }
 }

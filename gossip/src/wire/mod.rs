@@ -21,13 +21,17 @@
 mod frame;
 mod limits;
 mod message;
+mod pack;
 
 pub use frame::{Encoder, Frame, Reject, decode, reseal};
-pub use limits::{Count, HeartbeatInterval, Micros, Padding, Tag};
-pub use message::{Ack, Bucket, Head, Heartbeat, Item, Stamp, Standing, Sums, Survey, Voucher};
+pub use limits::{Bytes, Count, HeartbeatInterval, Micros, Padding, Tag};
+pub use message::{Ack, Bucket, Head, Heartbeat, Item, Stamp, Sums, Survey, Voucher};
+pub use pack::{UnpackError, pack, unpack};
 
 pub use crate::core::identity::{Key, Life};
 pub use crate::core::opinion::{Doubt, Doubts, Level, Opinions};
+pub use crate::core::quorum::{Envelope, Message, Standing};
+pub use crate::core::register::{Ballot, RegisterMessage, Round};
 
 /// The largest datagram, in bytes: it passes every path that IPv6 allows, with room for tunnels.
 pub const DATAGRAM_MAX: usize = 1200;

@@ -1,0 +1,209 @@
+//! A case: one node under suspicion, from a voter's first doubt until it is restored or dead.
+//!
+//! Opinions count only as fresh answers to this voter's own questions, and only for so long (D1). Whoever is suspended
+//! stays a case, at every voter, until that has ended (D4).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::delta::{Delta, Subject, Subjects};
+use super::message::{Message, Recipient};
+use super::view::{Epoch, SUSPENDED_MAX, View, majority};
+use super::witness::Witness;
+use super::{Quorum, Register};
+use crate::core::identity::StorageId;
+use crate::core::opinion::Opinion;
+
+/// All cases of a voter.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub(super) struct Cases {
+    pub(super) open: BTreeMap<Subject, Case>,
+    next_question: u32,
+    /// Since when an eviction could be proposed.
+    ripe: Option<Duration>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Case {
+    opened: Duration,
+    /// The question that was asked last, when, and when to ask again.
+    question: u32,
+    asked: Option<Duration>,
+    next: Duration,
+    /// Answers to that question.
+    answers: BTreeMap<StorageId, Opinion>,
+    /// Who has certified, and since which suspension.
+    pub(super) certificates: BTreeMap<StorageId, Epoch>,
+    /// The suspension that this voter itself has certified.
+    pub(super) certified: Option<Epoch>,
+    /// When this voter's own last voucher for it runs out.
+    pub(super) certifiable: Option<Duration>,
+}
+
+impl Cases {
+    /// Questions are asked at this pace, in intervals: at first, and once a case has become old.
+    const PACE: (u32, u32) = (2, 10);
+    /// From this age on, in intervals, a case is old.
+    const OLD: u32 = 100;
+
+    pub(super) fn due(&self) -> Option<Duration> {
+        let due = |case: &Case| [Some(case.next), case.certifiable].into_iter().flatten().min();
+        self.open.values().filter_map(due).min()
+    }
+
+    /// The case of a subject, opened at `now` if there is none; none if there are too many.
+    pub(super) fn of(&mut self, subject: &Subject, now: Duration) -> Option<&mut Case> {
+        if self.open.len() >= 2 * SUSPENDED_MAX && !self.open.contains_key(subject) {
+            return None;
+        }
+        Some(self.open.entry(subject.clone()).or_insert_with(|| Case {
+            opened: now,
+            question: 0,
+            asked: None,
+            next: now,
+            answers: BTreeMap::new(),
+            certificates: BTreeMap::new(),
+            certified: None,
+            certifiable: None,
+        }))
+    }
+
+    /// Since when an eviction could be proposed, which is now if it could not before.
+    pub(super) fn ripe_since(&mut self, now: Duration) -> Duration {
+        *self.ripe.get_or_insert(now)
+    }
+
+    pub(super) fn unripe(&mut self) {
+        self.ripe = None;
+    }
+}
+
+impl<R: Register> Quorum<R> {
+    /// Opens cases, asks about those that are open, closes those that are over.
+    pub(super) fn review_cases(&mut self, witness: &dyn Witness) {
+        let Some(view) = self.voting().cloned() else {
+            self.cases.open.clear();
+            return;
+        };
+        let suspended = view.suspended.iter();
+        let mut subjects: BTreeSet<Subject> =
+            suspended.map(|(id, s)| Subject { id: id.clone(), incarnation: s.incarnation }).collect();
+        let suspects = witness.suspects().into_iter().chain(self.doubtful_owners(&view, witness));
+        subjects.extend(suspects.filter(|subject| view.is_good(&subject.id, subject.incarnation)));
+        self.cases.open.retain(|subject, _| subjects.contains(subject));
+        let rank = self.rank(&view, witness);
+        for subject in subjects {
+            self.ask_about(&view, &subject, rank);
+        }
+    }
+
+    /// Lease owners that are not heard, or of whom a later life is (I4).
+    fn doubtful_owners(&self, view: &View, witness: &dyn Witness) -> Vec<Subject> {
+        let owner = |grant: &super::Grant| Subject {
+            id: grant.owner.id.clone(),
+            incarnation: grant.owner.incarnation,
+        };
+        let owners: BTreeSet<Subject> = view.leases.iter().map(|(_, grant)| owner(grant)).collect();
+        let heard = |s: &Subject| witness.identity(&s.id).is_some_and(|now| now.incarnation <= s.incarnation);
+        owners.into_iter().filter(|owner| !heard(owner)).collect()
+    }
+
+    /// Puts the question of a case to all voters, this one included, if it is time to.
+    fn ask_about(&mut self, view: &View, subject: &Subject, rank: u32) {
+        let (now, interval) = (self.now.boot, self.settings.interval);
+        let patience = self.patience(rank);
+        let question = self.cases.next_question.wrapping_add(1);
+        let Some(case) = self.cases.of(subject, now) else { return };
+        if now < case.opened + patience || now < case.next {
+            case.next = case.next.max(case.opened + patience);
+            return;
+        }
+        let pace = if now > case.opened + Cases::OLD * interval { Cases::PACE.1 } else { Cases::PACE.0 };
+        case.next = now + pace * interval * (1 + rank);
+        case.question = question;
+        case.asked = Some(now);
+        case.answers.clear();
+        self.cases.next_question = question;
+        self.send_voters(view, &Message::Ask { question, subject: subject.clone() });
+    }
+
+    pub(super) fn on_ask(
+        &mut self,
+        witness: &dyn Witness,
+        sender: Recipient,
+        from: StorageId,
+        question: u32,
+        subject: &Subject,
+    ) {
+        let Some(view) = self.voting().cloned() else { return };
+        if !view.electorate.votes(&from) {
+            return;
+        }
+        if let Some(opinion) = self.opinion(&view, witness, subject) {
+            self.send(sender, Message::Answer { question, subject: subject.clone(), opinion });
+        } else {
+            self.inquire(witness, sender, question, subject);
+        }
+        self.repeat_certificate(sender, subject);
+    }
+
+    pub(super) fn on_answer(&mut self, from: StorageId, question: u32, subject: &Subject, opinion: Opinion) {
+        let is_own = |view: &View| view.electorate.votes(&from);
+        if !self.voting().is_some_and(|view| is_own(view)) {
+            return;
+        }
+        if let Some(case) = self.cases.open.get_mut(subject)
+            && case.question == question
+        {
+            case.answers.insert(from, opinion);
+        }
+    }
+
+    /// What this voter thinks, for the purposes of a verdict; none if it has to ask the observers first.
+    pub(super) fn opinion(&self, view: &View, witness: &dyn Witness, subject: &Subject) -> Option<Opinion> {
+        if subject.id == self.identity.id {
+            // Its word about itself counts for neither side.
+            return Some(Opinion::Unsure);
+        }
+        let seen = witness.sight(subject)?;
+        let zombie = seen.isolated
+            && view.suspension(&subject.id, subject.incarnation).is_none()
+            && self.in_quorum_for(self.settings.deaf_after);
+        Some(match seen.opinion {
+            _ if seen.outlived => Opinion::Suspect,
+            Opinion::Trust if seen.deaf || zombie => Opinion::Suspect,
+            opinion => opinion,
+        })
+    }
+
+    /// A decision that fresh answers from a majority ask for.
+    pub(super) fn ripe_case(&self, view: &View, witness: &dyn Witness) -> Option<Delta> {
+        let fresh = |case: &Case| case.asked.is_some_and(|at| self.now.boot <= at + self.settings.answer_max);
+        let says = |case: &Case, opinion: Opinion| {
+            fresh(case)
+                && majority(&view.electorate.voters, |voter| case.answers.get(voter) == Some(&opinion))
+        };
+        let suspended =
+            |s: &Subject| view.suspended.get(&s.id).is_some_and(|x| x.incarnation == s.incarnation);
+        let trusted = |(subject, case): &(&Subject, &Case)| suspended(subject) && says(case, Opinion::Trust);
+        if let Some((subject, _)) = self.cases.open.iter().find(trusted) {
+            return Some(Delta::Restore(subject.clone()));
+        }
+        let mut suspects = Subjects::default();
+        for (Subject { id, incarnation }, case) in &self.cases.open {
+            if view.is_good(id, *incarnation) && says(case, Opinion::Suspect) {
+                // The rest follows with the next view.
+                let _ = suspects.insert(id.clone(), *incarnation);
+            }
+        }
+        // Not while this voter itself is thought to be gone: others see more.
+        let own = view.is_good(&self.identity.id, self.identity.incarnation) || self.rank(view, witness) == 0;
+        (!suspects.is_empty() && own).then_some(Delta::Suspend(suspects))
+    }
+
+    /// Whether this voter knows of a verdict or a change that is on its way.
+    pub(super) fn verdict_is_pending(&self) -> bool {
+        let sealed = self.view().is_some_and(|view| view.electorate.next.is_some());
+        sealed || self.cases.open.values().any(|case| case.asked.is_some())
+    }
+}

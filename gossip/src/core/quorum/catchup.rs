@@ -1,0 +1,227 @@
+//! Learning what has been decided: step by step, or as a whole view for those too far behind.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::delta::Delta;
+use super::journal::Output;
+use super::message::{Message, Recipient};
+use super::view::{Epoch, View};
+use super::{Quorum, Register};
+use crate::wire::{self, Bytes};
+
+/// Steps kept for others, and a snapshot on its way in.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub(super) struct Catchup {
+    steps: VecDeque<Step>,
+    reading: Option<Reading>,
+    /// No other question before this, unless the last one has been answered.
+    not_before: Duration,
+}
+
+/// One decision, as it is passed on.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Step {
+    epoch: Epoch,
+    before: u64,
+    delta: Delta,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Reading {
+    epoch: Epoch,
+    hash: u64,
+    len: u32,
+    bytes: Vec<u8>,
+}
+
+impl Catchup {
+    /// Steps kept: whoever is further behind gets the whole view.
+    const STEPS_MAX: usize = 64;
+    /// Steps sent in answer to one question.
+    const ANSWER_MAX: usize = 8;
+    /// Longer than any view.
+    const SNAPSHOT_MAX: u32 = 1 << 17;
+}
+
+/// Learning.
+impl<R: Register> Quorum<R> {
+    /// A neighbour has said which view it has stored.
+    pub fn handle_epoch(&mut self, from: Recipient, epoch: Option<Epoch>) {
+        if epoch > self.journal.newest_epoch() {
+            self.fetch(from);
+        }
+    }
+
+    /// Asks for what is missing, unless that was asked lately.
+    pub(super) fn fetch(&mut self, from: Recipient) {
+        let now = self.now.boot;
+        if now >= self.catchup.not_before {
+            self.catchup.not_before = now + self.settings.ballot_timeout / 2;
+            let reading = self.catchup.reading.as_ref();
+            let snapshot = reading.map(|reading| (reading.epoch, reading.bytes.len() as u32));
+            let after = self.journal.newest_epoch();
+            self.send(from, Message::Fetch { after, snapshot });
+        }
+    }
+
+    pub(super) fn on_decided(&mut self, from: Recipient, epoch: Epoch, before: u64, delta: &Delta) {
+        let known = self.journal.newest_epoch();
+        match known {
+            Some(known) if epoch <= known => {}
+            Some(known) if epoch == known.next() && before == self.newest_hash => {
+                self.catchup.not_before = Duration::ZERO;
+                self.learn(delta, false);
+            }
+            _ => self.fetch(from),
+        }
+    }
+
+    /// Takes in what has been decided about the newest view.
+    pub(super) fn learn(&mut self, delta: &Delta, decided_here: bool) {
+        let Some(newest) = self.journal.newest().view.clone() else { return };
+        let Ok(view) = newest.after(delta) else {
+            // The register has decided what cannot follow: only a damaged view can make it look so.
+            self.refused += 1;
+            return;
+        };
+        let step = Step { epoch: view.epoch, before: self.newest_hash, delta: delta.clone() };
+        if self.catchup.steps.len() >= Catchup::STEPS_MAX {
+            self.catchup.steps.pop_front();
+        }
+        self.catchup.steps.push_back(step);
+        self.adopt(view, Some(newest), decided_here);
+    }
+
+    /// Puts a view on the disk; it is in force once it is there.
+    fn adopt(&mut self, view: Arc<View>, known: Option<Arc<View>>, decided_here: bool) {
+        self.newest_hash = view.hash();
+        self.catchup.reading = None;
+        let before = self.journal.view().cloned();
+        self.journal.change(|durable| {
+            durable.vouch_for_max = durable.vouch_for_max.max(Some(view.vouch_for));
+            durable.ballots = Default::default();
+            durable.view = Some(view.clone());
+        });
+        let output = Output::Adopted { view, before: known, decided_here };
+        self.outputs.push(output, self.journal.version());
+        self.on_stored(before);
+    }
+
+    /// If another view is stored than before: what follows from that.
+    pub(super) fn on_stored(&mut self, before: Option<Arc<View>>) {
+        let Some(view) = self.view().cloned() else { return };
+        if before.as_ref().map(|before| before.epoch) == Some(view.epoch) {
+            return;
+        }
+        self.hash = view.hash();
+        self.vouched.adopt(&view);
+        self.register.rebase(self.now.boot);
+        self.cases.unripe();
+        self.on_electorate(before.as_deref(), &view);
+        self.take_stock();
+        self.settle_leases(&view);
+    }
+}
+
+/// Serving.
+impl<R: Register> Quorum<R> {
+    pub(super) fn on_fetch(&mut self, to: Recipient, after: Option<Epoch>, snapshot: Option<(Epoch, u32)>) {
+        let Some(view) = self.view().cloned() else { return };
+        match snapshot {
+            Some((epoch, at)) if epoch == view.epoch => self.send_part(to, &view, at),
+            _ => self.serve(to, after),
+        }
+    }
+
+    /// Sends what follows a view: the next steps, or the beginning of the whole.
+    pub(super) fn serve(&mut self, to: Recipient, after: Option<Epoch>) {
+        let Some(view) = self.view().cloned() else { return };
+        if after >= Some(view.epoch) {
+            return;
+        }
+        let next = after.map(Epoch::next);
+        let steps: Vec<Step> = self
+            .catchup
+            .steps
+            .iter()
+            .filter(|step| Some(step.epoch) >= next && step.epoch <= view.epoch)
+            .take(Catchup::ANSWER_MAX)
+            .cloned()
+            .collect();
+        if next.is_none() || steps.first().map(|step| step.epoch) != next {
+            self.send_part(to, &view, 0);
+            return;
+        }
+        for Step { epoch, before, delta } in steps {
+            self.send(to, Message::Decided { epoch, before, delta });
+        }
+    }
+
+    /// The newest step, for those who have all before it.
+    pub fn newest_step(&self) -> Option<Message> {
+        let step = self.catchup.steps.back()?;
+        let Step { epoch, before, delta } = step.clone();
+        Some(Message::Decided { epoch, before, delta })
+    }
+
+    fn send_part(&mut self, to: Recipient, view: &View, at: u32) {
+        let whole = wire::pack(view);
+        let Some(rest) = whole.get(at as usize..).filter(|rest| !rest.is_empty()) else { return };
+        let (epoch, hash, len) = (view.epoch, self.hash, whole.len() as u32);
+        self.send(to, Message::Snapshot { epoch, hash, len, at, part: Bytes::of(rest) });
+    }
+
+    pub(super) fn on_snapshot(
+        &mut self,
+        from: Recipient,
+        epoch: Epoch,
+        hash: u64,
+        (len, at): (u32, u32),
+        part: &Bytes,
+    ) {
+        if Some(epoch) <= self.journal.newest_epoch() || len > Catchup::SNAPSHOT_MAX {
+            return;
+        }
+        if self.view().is_none() && self.journal.newest().founders.is_some() {
+            // A founder waits for the history it has agreed to.
+            return;
+        }
+        let fits = |r: &Reading| (r.epoch, r.hash, r.len) == (epoch, hash, len) && r.bytes.len() as u32 == at;
+        let mut reading = match self.catchup.reading.take() {
+            Some(reading) if fits(&reading) => reading,
+            Some(reading) if at != 0 || (reading.epoch, reading.hash) == (epoch, hash) => {
+                self.catchup.reading = Some(reading);
+                return;
+            }
+            _ if at == 0 => Reading { epoch, hash, len, bytes: Vec::new() },
+            _ => return,
+        };
+        reading.bytes.extend_from_slice(part.get());
+        let complete = reading.bytes.len() as u32 >= len;
+        if !complete {
+            self.catchup.reading = Some(reading);
+            self.catchup.not_before = Duration::ZERO;
+            self.fetch(from);
+            return;
+        }
+        self.take_whole(&reading);
+    }
+
+    /// A snapshot is complete: checks it, and takes it in.
+    fn take_whole(&mut self, reading: &Reading) {
+        let whole: Option<View> = wire::unpack(&reading.bytes).ok();
+        let sound = |view: &View| {
+            let known = self.view().is_none_or(|known| known.genesis == view.genesis);
+            view.epoch == reading.epoch && view.hash() == reading.hash && known
+        };
+        let Some(view) = whole.filter(sound) else {
+            self.refused += 1;
+            return;
+        };
+        self.catchup.steps.clear();
+        let known = self.journal.newest().view.clone();
+        self.adopt(Arc::new(view), known, false);
+    }
+}

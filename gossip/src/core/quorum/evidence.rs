@@ -1,0 +1,177 @@
+//! Evidence from observers, where a cluster is too large for voters to see everybody themselves.
+//!
+//! A voter that is asked about somebody it does not observe asks those who do. Who does not answer leaves the count; if
+//! fewer than half answer, being perhaps dead together, the voter calls the node itself (E1).
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::delta::Subject;
+use super::journal::Output;
+use super::message::{Message, Recipient};
+use super::view::{SUSPENDED_MAX, View};
+use super::witness::Witness;
+use super::{Quorum, Register};
+use crate::core::identity::Key;
+use crate::core::opinion::Opinion;
+
+/// Inquiries under way.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub(super) struct Inquiries {
+    open: BTreeMap<Subject, Inquiry>,
+    next_question: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Inquiry {
+    question: u32,
+    until: Duration,
+    observers: Vec<Key>,
+    answers: BTreeMap<Key, Opinion>,
+    /// Who waits for the outcome: voters, and their questions.
+    askers: Vec<(Recipient, u32)>,
+    /// Whether the node itself has been called, there being too few answers.
+    called: bool,
+}
+
+impl Inquiries {
+    pub(super) fn due(&self) -> Option<Duration> {
+        self.open.values().map(|inquiry| inquiry.until).min()
+    }
+}
+
+impl Inquiry {
+    fn count(&self, opinion: Opinion) -> usize {
+        self.answers.values().filter(|&&said| said == opinion).count()
+    }
+
+    /// What the observers say together, once nothing that is missing could change it.
+    fn settled(&self) -> Option<Opinion> {
+        let all = self.observers.len();
+        [Opinion::Suspect, Opinion::Trust].into_iter().find(|&opinion| 2 * self.count(opinion) > all)
+    }
+
+    /// What those who answered say, if they are at least half; unsure is no answer.
+    fn at_the_end(&self) -> Option<Opinion> {
+        let (suspect, trust) = (self.count(Opinion::Suspect), self.count(Opinion::Trust));
+        let answered = suspect + trust;
+        if 2 * answered < self.observers.len() || answered == 0 {
+            return None;
+        }
+        Some(match () {
+            () if 2 * suspect > answered => Opinion::Suspect,
+            () if 2 * trust > answered => Opinion::Trust,
+            () => Opinion::Unsure,
+        })
+    }
+}
+
+impl<R: Register> Quorum<R> {
+    /// Asks the observers of a subject on behalf of a voter.
+    pub(super) fn inquire(&mut self, witness: &dyn Witness, asker: Recipient, asked: u32, subject: &Subject) {
+        let until = self.now.boot + self.settings.ballot_timeout;
+        if let Some(inquiry) = self.inquiries.open.get_mut(subject) {
+            inquiry.askers.retain(|(to, _)| *to != asker);
+            if inquiry.askers.len() < super::VOTERS_MAX {
+                inquiry.askers.push((asker, asked));
+            }
+            return;
+        }
+        if self.inquiries.open.len() >= SUSPENDED_MAX {
+            return;
+        }
+        self.inquiries.next_question = self.inquiries.next_question.wrapping_add(1);
+        let question = self.inquiries.next_question;
+        let observers = witness.observers(subject);
+        for &observer in &observers {
+            let inquiry = Message::Inquire { question, subject: subject.clone() };
+            self.send(Recipient::Member(observer), inquiry);
+        }
+        let (answers, askers) = (BTreeMap::new(), vec![(asker, asked)]);
+        let inquiry = Inquiry { question, until, observers, answers, askers, called: false };
+        self.inquiries.open.insert(subject.clone(), inquiry);
+    }
+
+    /// As an observer: says what this node observes itself, and nothing else.
+    pub(super) fn on_inquire(
+        &mut self,
+        witness: &dyn Witness,
+        voter: Recipient,
+        question: u32,
+        subject: &Subject,
+    ) {
+        let Some(seen) = witness.sight(subject) else { return };
+        let opinion = match seen.opinion {
+            _ if seen.outlived => Opinion::Suspect,
+            Opinion::Trust if seen.deaf => Opinion::Suspect,
+            opinion => opinion,
+        };
+        self.send(voter, Message::Testimony { question, opinion });
+    }
+
+    /// An observer's answer; the node around this has seen whose it is.
+    pub(super) fn on_testimony(&mut self, from: Recipient, question: u32, opinion: Opinion) {
+        let Recipient::Member(observer) = from else { return };
+        let Some((subject, inquiry)) = self.inquiries.open.iter_mut().find(|(_, i)| i.question == question)
+        else {
+            return;
+        };
+        if !inquiry.observers.contains(&observer) {
+            return;
+        }
+        inquiry.answers.insert(observer, opinion);
+        if let Some(opinion) = inquiry.settled() {
+            let subject = subject.clone();
+            self.conclude(&subject, opinion);
+        }
+    }
+
+    /// The node in question has answered this voter's own call.
+    pub fn handle_pong(&mut self, key: Key) {
+        let called = |(subject, inquiry): &(&Subject, &Inquiry)| inquiry.called && subject.id.key() == key;
+        let subject = self.inquiries.open.iter().find(called).map(|(subject, _)| subject.clone());
+        if let Some(subject) = subject {
+            self.conclude(&subject, Opinion::Trust);
+        }
+    }
+
+    /// Ends inquiries whose time is up, or calls the node itself.
+    pub(super) fn close_inquiries(&mut self) {
+        let now = self.now.boot;
+        let due = |inquiry: &Inquiry| inquiry.until <= now;
+        let over: Vec<Subject> =
+            self.inquiries.open.iter().filter(|(_, i)| due(i)).map(|(subject, _)| subject.clone()).collect();
+        for subject in over {
+            let Some(inquiry) = self.inquiries.open.get_mut(&subject) else { continue };
+            match inquiry.at_the_end() {
+                Some(opinion) => self.conclude(&subject, opinion),
+                None if inquiry.called => self.conclude(&subject, Opinion::Suspect),
+                None => {
+                    inquiry.called = true;
+                    inquiry.until = now + self.settings.ballot_timeout;
+                    self.outputs.push(Output::Call(subject.id.key()), 0);
+                }
+            }
+        }
+    }
+
+    /// Tells all who asked, and certifies what the outcome allows.
+    fn conclude(&mut self, subject: &Subject, opinion: Opinion) {
+        let Some(inquiry) = self.inquiries.open.remove(subject) else { return };
+        for (to, question) in inquiry.askers {
+            self.send(to, Message::Answer { question, subject: subject.clone(), opinion });
+        }
+        let Some(view) = self.voting().cloned() else { return };
+        if opinion == Opinion::Suspect {
+            self.certify_on_evidence(&view, subject);
+        }
+    }
+
+    fn certify_on_evidence(&mut self, view: &View, subject: &Subject) {
+        let suspension = view.suspended.get(&subject.id).filter(|s| s.incarnation == subject.incarnation);
+        let Some(since) = suspension.map(|s| s.since) else { return };
+        if self.vouching.until(subject).passed_on_both(self.now.into()) {
+            self.issue(view, subject, since);
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Founding a history: every listed voter has the same list on its disk before anybody votes (I1).
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::founders::Founders;
+use super::journal::Output;
+use super::message::{Message, Names, Recipient};
+use super::view::Voters;
+use super::witness::Witness;
+use super::{Quorum, Register};
+use crate::core::event::Event;
+use crate::core::identity::{NodeId, StorageId};
+
+/// How far the founding is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub(super) struct Founding {
+    /// Who has said that the same list is on its disk.
+    agreed: BTreeSet<StorageId>,
+    /// When to say one's own word again.
+    next: Duration,
+    /// Whose other list has been reported.
+    reported: BTreeSet<StorageId>,
+}
+
+impl<R: Register> Quorum<R> {
+    /// While this node is to found a history: puts the list on the disk, and asks the others whether they have.
+    pub(super) fn found(&mut self, witness: &dyn Witness) {
+        let now = self.now.boot;
+        if self.journal.newest().view.is_some()
+            || self.settings.founders.is_empty()
+            || now < self.founding.next
+        {
+            return;
+        }
+        self.founding.next = now + 2 * self.settings.interval;
+        if self.journal.newest().founders.is_none() {
+            let Some(founders) = self.gather(witness) else { return };
+            self.agree(founders);
+        }
+        self.say_founders(None);
+        self.try_open();
+    }
+
+    /// The list, once every one of the names has been heard directly, with its disk.
+    fn gather(&self, witness: &dyn Witness) -> Option<Founders> {
+        let own = &self.identity;
+        if own.storage == StorageId::default() || !self.settings.founders.contains(&own.id) {
+            return None;
+        }
+        let mut voters = Voters::default();
+        for name in &self.settings.founders {
+            let storage = if *name == own.id { own.storage } else { witness.identity(name)?.storage };
+            if storage == StorageId::default() || !voters.insert(storage, name.clone()) {
+                return None;
+            }
+        }
+        let complete = voters.len() == self.settings.founders.len();
+        complete.then_some(Founders { voters, vouch_for: self.settings.vouch_for })
+    }
+
+    /// Puts the list on the disk: the only one that this disk will ever agree to.
+    fn agree(&mut self, founders: Founders) {
+        self.journal.change(|durable| durable.founders = Some(founders));
+        self.founding.agreed.clear();
+    }
+
+    /// Says which list is on this disk, to all on it or to one who asked.
+    fn say_founders(&mut self, to: Option<Recipient>) {
+        let Some(founders) = self.journal.newest().founders.clone() else { return };
+        let complete = self.journal.newest().view.is_some();
+        let others: Vec<Recipient> = match to {
+            Some(to) => vec![to],
+            None => founders
+                .voters
+                .iter()
+                .filter(|(storage, _)| **storage != self.identity.storage)
+                .map(|(_, name)| Recipient::Member(name.key()))
+                .collect(),
+        };
+        for to in others {
+            self.send(to, Message::Founding { founders: founders.clone(), complete });
+        }
+    }
+
+    pub(super) fn on_founding(
+        &mut self,
+        sender: Recipient,
+        from: StorageId,
+        founders: &Founders,
+        complete: bool,
+    ) {
+        if !founders.has(&from) {
+            self.refused += 1;
+            return;
+        }
+        if let Some(view) = self.view().cloned() {
+            // A history has begun. Its founders are told so; whoever means another one is told that.
+            if founders.id() != view.genesis {
+                self.disagree(sender, from, founders);
+            } else if !complete {
+                self.say_founders(Some(sender));
+            }
+            return;
+        }
+        let known = self.journal.newest().founders.clone();
+        if known.as_ref().is_some_and(|known| known != founders)
+            || (known.is_none() && !self.is_meant(founders))
+        {
+            self.disagree(sender, from, founders);
+            return;
+        }
+        if known.is_none() {
+            self.agree(founders.clone());
+            self.say_founders(Some(sender));
+        }
+        self.founding.agreed.insert(from);
+        if complete {
+            // Whoever says so has heard it from all.
+            self.founding.agreed.extend(founders.voters.keys().copied());
+        }
+        self.try_open();
+    }
+
+    /// Whether a list is what this node was told, with its own disk in it.
+    fn is_meant(&self, founders: &Founders) -> bool {
+        let mut told = self.settings.founders.clone();
+        let mut names = founders.names();
+        told.sort_unstable();
+        names.sort_unstable();
+        told == names
+            && founders.voters.get(&self.identity.storage) == Some(&self.identity.id)
+            && founders.vouch_for == self.settings.vouch_for
+    }
+
+    /// Everybody has the list: the first view is in force.
+    fn try_open(&mut self) {
+        let Some(founders) = self.journal.newest().founders.clone() else { return };
+        if self.journal.newest().view.is_some() || self.journal.is_broken() {
+            return;
+        }
+        // This node's own agreement counts once it is on the disk.
+        let stored = self.journal.stored().founders.as_ref() == Some(&founders);
+        let own = self.identity.storage;
+        let agreed = |voter: &StorageId| *voter == own && stored || self.founding.agreed.contains(voter);
+        if !founders.voters.keys().all(agreed) {
+            return;
+        }
+        let view = std::sync::Arc::new(founders.view());
+        self.newest_hash = view.hash();
+        let before = self.journal.view().cloned();
+        self.journal.change(|durable| {
+            durable.vouch_for_max = durable.vouch_for_max.max(Some(view.vouch_for));
+            durable.view = Some(view.clone());
+        });
+        self.outputs
+            .push(Output::Adopted { view, before: None, decided_here: false }, self.journal.version());
+        self.say_founders(None);
+        self.on_stored(before);
+    }
+
+    /// Tells whoever means another list, and the user, once.
+    fn disagree(&mut self, sender: Recipient, from: StorageId, theirs: &Founders) {
+        let mut names = Names::default();
+        for name in self.own_list() {
+            let _ = names.insert(name, ());
+        }
+        self.send(sender, Message::Misfounded { names });
+        self.report_list(from, theirs.names());
+    }
+
+    fn own_list(&self) -> Vec<NodeId> {
+        let agreed = self.journal.newest().founders.as_ref().map(Founders::names);
+        agreed.unwrap_or_else(|| self.settings.founders.clone())
+    }
+
+    pub(super) fn on_misfounded(&mut self, from: StorageId, names: &Names) {
+        if self.view().is_none() {
+            self.report_list(from, names.keys().cloned().collect());
+        }
+    }
+
+    fn report_list(&mut self, from: StorageId, theirs: Vec<NodeId>) {
+        // A few are enough to keep one conflict from being reported for ever.
+        if self.founding.reported.len() < 16 && self.founding.reported.insert(from) {
+            let ours = self.own_list();
+            self.say(Event::FoundersDiffer { by: from, theirs, ours });
+        }
+    }
+}

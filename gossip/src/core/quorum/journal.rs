@@ -1,0 +1,203 @@
+//! What must be on the disk, and what has to wait until it is.
+//!
+//! Changes are made at once in memory, where they only ever make this node more careful; whatever could make others rely
+//! on them is held back until the disk has them.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::founders::Founders;
+use super::message::{Message, Recipient};
+use super::view::{Epoch, View, VouchFor};
+use crate::core::event::Event;
+use crate::core::identity::Key;
+use crate::core::register::{Ballots, RegisterMessage};
+
+/// All that a node must not forget over a restart, besides who it is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub struct Durable {
+    /// The founders this voter has agreed to, at most one list in the life of a disk.
+    pub founders: Option<Founders>,
+    /// The newest view stored; there is none before all founders have agreed.
+    pub view: Option<Arc<View>>,
+    /// Promised and accepted about the view after that.
+    pub ballots: Ballots,
+    /// The longest that this disk ever vouched for anybody.
+    pub vouch_for_max: Option<VouchFor>,
+}
+
+/// The durable state: as it is on the disk, and as it will be.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Journal {
+    wanted: Durable,
+    written: Durable,
+    /// Counts changes of `wanted`; which of them is being written, and which has been.
+    version: u64,
+    in_flight: Option<(u64, Durable)>,
+    written_version: u64,
+    /// Whether there is a disk at all. Without one everything is "written" at once.
+    disk: bool,
+    /// Once a write has failed nothing is promised any more.
+    broken: bool,
+}
+
+impl Journal {
+    /// Starts from what was found on the disk, or without a disk.
+    pub fn new(found: Durable, disk: bool) -> Self {
+        Self {
+            wanted: found.clone(),
+            written: found,
+            version: 0,
+            in_flight: None,
+            written_version: 0,
+            disk,
+            broken: false,
+        }
+    }
+
+    /// The state as it is on the disk.
+    pub fn stored(&self) -> &Durable {
+        &self.written
+    }
+
+    /// The newest state, which the disk may not have yet.
+    pub fn newest(&self) -> &Durable {
+        &self.wanted
+    }
+
+    /// Whether everything is on the disk.
+    pub fn is_settled(&self) -> bool {
+        self.written_version == self.version
+    }
+
+    /// Whether the disk has failed.
+    pub fn is_broken(&self) -> bool {
+        self.broken
+    }
+
+    /// What an output must wait for if it depends on anything changed so far.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// How far the disk has come.
+    pub fn written_version(&self) -> u64 {
+        self.written_version
+    }
+
+    /// The newest ballots.
+    pub fn ballots(&self) -> &Ballots {
+        &self.wanted.ballots
+    }
+
+    /// Changes the state; equal is no change.
+    pub fn change<R>(&mut self, change: impl FnOnce(&mut Durable) -> R) -> R {
+        let before = self.wanted.clone();
+        let result = change(&mut self.wanted);
+        if self.wanted != before {
+            self.version += 1;
+            if !self.disk {
+                self.written = self.wanted.clone();
+                self.written_version = self.version;
+            }
+        }
+        result
+    }
+
+    /// Changes what is promised and accepted.
+    pub fn change_ballots(&mut self, act: impl FnOnce(&mut Ballots) -> RegisterMessage) -> RegisterMessage {
+        self.change(|durable| act(&mut durable.ballots))
+    }
+
+    /// The next state to write, if there is one and no other is being written.
+    pub fn poll_write(&mut self) -> Option<&Durable> {
+        if self.in_flight.is_some() || self.broken || self.is_settled() {
+            return None;
+        }
+        Some(&self.in_flight.insert((self.version, self.wanted.clone())).1)
+    }
+
+    /// The write that was begun last has ended: well, or not.
+    pub fn on_written(&mut self, good: bool) {
+        let Some((version, durable)) = self.in_flight.take() else { return };
+        if good {
+            (self.written_version, self.written) = (version, durable);
+        } else {
+            self.broken = true;
+        }
+    }
+}
+
+/// Something on its way out of the quorum's state machine.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Output {
+    /// A message to send.
+    Send {
+        /// To whom.
+        to: Recipient,
+        /// What.
+        message: Message,
+    },
+    /// A view has been stored: this is in force now.
+    Adopted {
+        /// The view.
+        view: Arc<View>,
+        /// The view before, if there was one.
+        before: Option<Arc<View>>,
+        /// Whether this node's own ballot decided it, so that it is the one to tell others.
+        decided_here: bool,
+    },
+    /// A member to call directly, there being nobody to ask about it.
+    Call(Key),
+    /// Something the user may want to know.
+    Event(Event),
+}
+
+/// Outputs in order, each held back until what it depends on is durable.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Outputs {
+    queue: VecDeque<(u64, Output)>,
+    dropped: u64,
+}
+
+impl Outputs {
+    const MAX: usize = 4096;
+
+    /// Queues an output that may leave once the disk has come to `version`.
+    pub fn push(&mut self, output: Output, version: u64) {
+        // While a disk hangs, messages are lost as a network might lose them; what has been decided is not.
+        if self.queue.len() >= Self::MAX
+            && let Some(at) = self.queue.iter().position(|(_, output)| matches!(output, Output::Send { .. }))
+        {
+            self.queue.remove(at);
+            self.dropped += 1;
+        }
+        self.queue.push_back((version, output));
+    }
+
+    /// The next output, if the disk has come far enough.
+    pub fn pop(&mut self, written: u64) -> Option<Output> {
+        let ready = self.queue.front().is_some_and(|(version, _)| *version <= written);
+        ready.then(|| self.queue.pop_front()).flatten().map(|(_, output)| output)
+    }
+
+    /// How many were dropped.
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+}
+
+/// The newest view that has been stored.
+impl Journal {
+    /// The view, if there is one yet.
+    pub fn view(&self) -> Option<&Arc<View>> {
+        self.written.view.as_ref()
+    }
+
+    /// The number of the newest view known, stored or not.
+    pub fn newest_epoch(&self) -> Option<Epoch> {
+        self.wanted.view.as_ref().map(|view| view.epoch)
+    }
+}

@@ -1,0 +1,144 @@
+//! Where this node stands: whether a majority vouches for it, on its own clock.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::clock::Moment;
+use super::view::{Cause, Epoch, VouchFor};
+use super::vouched::lease_of;
+use super::{Quorum, Register};
+use crate::core::event::Event;
+use crate::core::identity::StorageId;
+
+/// What a node knows of its own place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub enum Standing {
+    /// No majority has vouched for it yet: there are no voters, or none that it exchanges heartbeats with.
+    #[default]
+    Unvoted,
+    /// A majority of voters vouches for it.
+    InQuorum,
+    /// None does any more: whatever it was trusted with may be another's at any moment. Step down.
+    Isolated,
+    /// A decided view says that this life of it is over. Step down for good.
+    Evicted,
+}
+
+/// The standing as it was last looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub(super) struct Stand {
+    pub(super) standing: Standing,
+    /// Since when it has been what it is.
+    pub(super) since: Moment,
+    /// When to look again though nothing happens.
+    due: Option<Duration>,
+    /// Whether it has been said that time is running out.
+    warned: bool,
+}
+
+impl Stand {
+    pub(super) fn due(&self) -> Option<Duration> {
+        self.due
+    }
+}
+
+impl<R: Register> Quorum<R> {
+    /// Where this node stands, as of the last call that took a time.
+    pub fn standing(&self) -> Standing {
+        self.stand.standing
+    }
+
+    /// Until when this node may count itself in if it hears nothing more. In the past if it may not.
+    pub fn lease_until(&self) -> Moment {
+        match self.stand.standing {
+            Standing::InQuorum => self.vouched.until(),
+            _ => Moment::default(),
+        }
+    }
+
+    /// Whether this node has been in quorum for so long.
+    pub(super) fn in_quorum_for(&self, length: Duration) -> bool {
+        self.stand.standing == Standing::InQuorum
+            && self.stand.since.plus(length).passed_on_both(self.now.into())
+    }
+
+    /// How much of a voucher given now may be relied on.
+    pub(super) fn lease_length(&self, voucher: VouchFor) -> Duration {
+        lease_of(voucher, self.settings.rho, self.settings.margin)
+    }
+
+    /// Counts a voucher that acknowledges a heartbeat of this life sent at `sent`; the caller has seen that it is bound to
+    /// this history, this life and that voter.
+    pub fn handle_voucher(&mut self, voter: StorageId, electorate: Epoch, length: VouchFor, sent: Moment) {
+        let lease = self.lease_length(length);
+        self.vouched.count(voter, electorate, sent, lease);
+        self.take_stock();
+    }
+
+    /// Vouches for whoever sent a heartbeat that was received at `receipt`; what to say of it.
+    pub fn vouch(
+        &mut self,
+        whom: &crate::core::identity::Identity,
+        receipt: Moment,
+    ) -> Option<(Epoch, VouchFor)> {
+        if self.is_broken() {
+            return None;
+        }
+        let view = self.journal.view()?;
+        let given = self.vouching.vouch(view, &self.identity.storage, whom, receipt);
+        given.then_some((view.electorate.since, view.vouch_for))
+    }
+
+    /// A voter's heartbeat to itself: recorded like any other, and as good.
+    pub fn vouch_for_self(&mut self, sent: Moment) {
+        let (own, whom) = (self.identity.storage, self.identity.clone());
+        if let Some((electorate, length)) = self.vouch(&whom, sent) {
+            self.handle_voucher(own, electorate, length, sent);
+        }
+    }
+
+    /// Sees where this node stands now, and says so if that has changed.
+    pub(super) fn take_stock(&mut self) {
+        let now = Moment::from(self.now);
+        let standing = self.standing_at(now);
+        let until = self.vouched.until();
+        if standing != self.stand.standing {
+            self.stand = Stand { standing, since: now, due: None, warned: false };
+            let epoch = self.view().map_or(Epoch::GENESIS, |view| view.epoch);
+            if standing != Standing::InQuorum {
+                self.expire_leases();
+            }
+            self.say(Event::Standing { standing, epoch });
+        }
+        self.stand.due = None;
+        if standing == Standing::InQuorum {
+            let third = self.view().map_or(Duration::ZERO, |view| self.lease_length(view.vouch_for) / 3);
+            let warn_at = until.boot.saturating_sub(third);
+            if now.boot < warn_at {
+                self.stand.warned = false;
+                self.stand.due = Some(warn_at);
+            } else {
+                if !std::mem::replace(&mut self.stand.warned, true) {
+                    self.warn_leases(until.boot.saturating_sub(now.boot));
+                }
+                self.stand.due = Some(until.boot);
+            }
+        }
+    }
+
+    fn standing_at(&self, now: Moment) -> Standing {
+        let Some(view) = self.view() else { return Standing::Unvoted };
+        let (id, incarnation) = (&self.identity.id, self.identity.incarnation);
+        if let Some(gone) = view.gone.get(id).filter(|gone| incarnation <= gone.incarnation) {
+            return if gone.cause == Cause::Dead { Standing::Evicted } else { Standing::Unvoted };
+        }
+        if view.is_good(id, incarnation) && !self.vouched.until().passed_on_either(now) {
+            return Standing::InQuorum;
+        }
+        match self.stand.standing {
+            Standing::Unvoted => Standing::Unvoted,
+            _ => Standing::Isolated,
+        }
+    }
+}

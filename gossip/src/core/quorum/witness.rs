@@ -1,0 +1,37 @@
+//! What the quorum's state machine is told of the world by the node around it.
+
+use crate::core::identity::{Identity, Key, NodeId};
+use crate::core::opinion::Opinion;
+
+use super::delta::Subject;
+
+/// What a node observes of a subject itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sighting {
+    /// Its opinion, from heartbeats alone.
+    pub opinion: Opinion,
+    /// A higher life of the same name is heard directly: the subject is over.
+    pub outlived: bool,
+    /// It is heard, but has not heard this node for long.
+    pub deaf: bool,
+    /// It has said for long that no majority vouches for it.
+    pub isolated: bool,
+}
+
+/// The node's own observations, as of the moment of the call.
+pub trait Witness {
+    /// What it observes of a subject; none if it is not one of its observers.
+    fn sight(&self, subject: &Subject) -> Option<Sighting>;
+
+    /// Those whom it suspects, or who are widely accused: who should be asked about.
+    fn suspects(&self) -> Vec<Subject>;
+
+    /// Whether it hears the node of this name and trusts it.
+    fn trusts(&self, name: &NodeId) -> bool;
+
+    /// The process of this name that it hears directly.
+    fn identity(&self, name: &NodeId) -> Option<Identity>;
+
+    /// Who else observes a subject, in a cluster too large for everybody to.
+    fn observers(&self, subject: &Subject) -> Vec<Key>;
+}

@@ -1,0 +1,99 @@
+//! What this node observes itself, as the quorum's state machine asks for it.
+
+use std::time::Duration;
+
+use super::identity::{Identity, Key, NodeId};
+use super::members::Members;
+use super::opinion::Opinion;
+use super::peer::{Peer, Peers};
+use super::quorum::{Sighting, Subject, Witness};
+use super::rings::Rings;
+use crate::config::Config;
+
+/// A look at the parts of the node that observe.
+pub(super) struct Sight<'a> {
+    pub(super) now: Duration,
+    pub(super) config: &'a Config,
+    pub(super) own: &'a Identity,
+    pub(super) members: &'a Members,
+    pub(super) peers: &'a Peers,
+    pub(super) rings: &'a Rings,
+    /// Former lives of nodes that have started again.
+    pub(super) outlived: &'a [Subject],
+    /// The number of this node's newest heartbeat.
+    pub(super) beat: u64,
+}
+
+impl Sight<'_> {
+    fn observed(&self, id: &NodeId) -> Option<&Peer> {
+        let key = id.key();
+        self.peers.iter().find(|peer| peer.key == key && peer.neighbour && peer.heard.is_some())
+    }
+
+    /// Whether a peer that is heard has not heard this node for long, although it was sent enough.
+    fn deaf(&self, peer: &Peer) -> bool {
+        let unheard = self.beat.saturating_sub(peer.acked.unwrap_or(peer.met_at_beat));
+        let sent_for = self.config.interval.saturating_mul(u32::try_from(unheard).unwrap_or(u32::MAX));
+        let said = peer.detector.interval().saturating_mul(u32::from(peer.ack_lag));
+        sent_for >= self.config.deaf_after && said >= self.config.deaf_after
+    }
+}
+
+impl Witness for Sight<'_> {
+    fn sight(&self, subject: &Subject) -> Option<Sighting> {
+        let peer = self.observed(&subject.id)?;
+        if peer.incarnation < subject.incarnation {
+            return None;
+        }
+        Some(Sighting {
+            opinion: peer.opinion,
+            outlived: peer.incarnation > subject.incarnation,
+            deaf: self.deaf(peer),
+            isolated: peer.isolated.is_some_and(|since| self.now >= since + self.config.deaf_after),
+        })
+    }
+
+    fn suspects(&self) -> Vec<Subject> {
+        let subject = |key: Key| {
+            let identity = &self.members.record(key)?.identity;
+            Some(Subject { id: identity.id.clone(), incarnation: identity.incarnation })
+        };
+        let unheard = |p: &Peer| {
+            p.heard.is_none() && !p.waits_for_pause(self.now) && self.now >= p.met + self.config.silence_max
+        };
+        let doubted = |p: &&Peer| {
+            let zombie = p.isolated.is_some_and(|since| self.now >= since + self.config.deaf_after);
+            p.neighbour && (p.opinion == Opinion::Suspect || unheard(p) || zombie || self.deaf(p))
+        };
+        let own = self.peers.iter().filter(doubted).map(|p| p.key);
+        let accused = self.members.accused((self.config.rings / 2).max(2));
+        let observed = |key: &Key| self.peers.iter().any(|p| p.neighbour && p.key == *key);
+        let accused = accused.into_iter().filter(|key| !observed(key) && *key != self.own.id.key());
+        let mut suspects: Vec<Subject> = own.chain(accused).filter_map(subject).collect();
+        suspects.extend_from_slice(self.outlived);
+        suspects
+    }
+
+    fn trusts(&self, name: &NodeId) -> bool {
+        self.observed(name).is_some_and(|peer| peer.opinion == Opinion::Trust)
+    }
+
+    fn identity(&self, name: &NodeId) -> Option<Identity> {
+        if *name == self.own.id {
+            return Some(self.own.clone());
+        }
+        let peer = self.peers.iter().find(|peer| peer.key == name.key() && peer.heard.is_some())?;
+        let identity = &self.members.record(peer.key)?.identity;
+        (identity.life() == peer.life).then(|| identity.clone())
+    }
+
+    fn observers(&self, subject: &Subject) -> Vec<Key> {
+        if self.members.len() <= self.config.full_mesh_max {
+            return Vec::new();
+        }
+        let key = subject.id.key();
+        let mut observers = self.rings.neighbours_of(key, self.members.keys());
+        observers.retain(|&observer| observer != self.own.id.key() && observer != key);
+        observers
+    }
+}

@@ -1,0 +1,333 @@
+//! The node's side of the quorum: carrying its messages, feeding it observations, and doing what adopted views say.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use super::Node;
+use super::clock::Now;
+use super::event::Event;
+use super::identity::{Key, Life, NodeId, StorageId};
+use super::quorum::{
+    Durable, Envelope, GenesisId, Message, Moment, Names, Output, Recipient, Standing, Subject, View, Voters,
+};
+use super::sight::Sight;
+use super::timer::Timer;
+use crate::error::CommandError;
+use crate::hash;
+use crate::wire::{Frame, Head, Heartbeat, Tag, Voucher};
+
+/// Former lives waiting to be put on record as over.
+const OUTLIVED_MAX: usize = 64;
+
+/// Lends the quorum a look at the rest of the node.
+macro_rules! sight {
+    ($node:ident) => {
+        Sight {
+            now: $node.now.boot,
+            config: &$node.config,
+            own: &$node.identity,
+            members: &$node.members,
+            peers: &$node.peers,
+            rings: &$node.rings,
+            outlived: &$node.outlived,
+            beat: $node.beat.seq(),
+        }
+    };
+}
+
+/// Driving it.
+impl Node {
+    pub(super) fn on_quorum(&mut self, from: SocketAddr, frame: &Frame, envelope: &Envelope) {
+        let sender = match (&envelope.message, self.peers.by_life(frame.from)) {
+            // Testimony is worth what its witness is: that must be known.
+            (Message::Testimony { .. }, Some(peer)) => Recipient::Member(peer.key),
+            (Message::Testimony { .. }, None) => match self.members.by_life(frame.from) {
+                Some(key) => Recipient::Member(key),
+                None => return,
+            },
+            _ => Recipient::Sender(from, frame.from.tag()),
+        };
+        self.note_voter(from, envelope.from);
+        self.quorum.handle_message(self.now, &sight!(self), sender, envelope);
+        self.drain_quorum();
+    }
+
+    /// Remembers where a voter was heard: it must be reached even when its life is over for everybody else.
+    fn note_voter(&mut self, from: SocketAddr, storage: StorageId) {
+        let concerned = self.quorum.view().is_some_and(|view| view.electorate.vouches(&storage));
+        if concerned {
+            self.voter_addrs.retain(|(known, _)| *known != storage);
+            self.voter_addrs.push((storage, from));
+            if self.voter_addrs.len() > 2 * super::quorum::VOTERS_MAX {
+                self.voter_addrs.remove(0);
+            }
+        }
+    }
+
+    /// Once an interval, whenever its own timer says so, and when an opinion has changed.
+    pub(super) fn run_quorum(&mut self) {
+        self.quorum.handle_timeout(self.now, &sight!(self));
+        self.drain_quorum();
+    }
+
+    /// The write that [`poll_write`](Self::poll_write) began has ended: well, or not. After one that has failed this node
+    /// neither votes nor vouches any more, and says so once.
+    pub fn handle_written(&mut self, now: Now, good: bool) {
+        self.advance(now);
+        self.quorum.handle_written(self.now, &sight!(self), good);
+        self.drain_quorum();
+    }
+
+    /// What must be written to stable storage next, if anything. Whatever depends on it is held back until
+    /// [`handle_written`](Self::handle_written) has been told the outcome.
+    pub fn poll_write(&mut self) -> Option<&Durable> {
+        self.quorum.poll_write()
+    }
+
+    /// Does what the quorum asks for, until it asks for nothing.
+    pub(super) fn drain_quorum(&mut self) {
+        // A message of this node to itself may be answered at once: a few rounds settle everything.
+        while let Some(output) = self.quorum.poll_output() {
+            match output {
+                Output::Send { to, message } => self.send_quorum(to, message),
+                Output::Adopted { view, before, decided_here } => {
+                    self.on_adopted(&view, before, decided_here)
+                }
+                Output::Call(key) => self.call_member(key),
+                Output::Event(event) => self.events.push(event),
+            }
+        }
+        self.arm_quorum();
+    }
+
+    fn arm_quorum(&mut self) {
+        match self.quorum.poll_timeout() {
+            Some(at) if !self.is_stopped() => self.timers.set(Timer::Quorum, at),
+            _ => self.timers.unset(Timer::Quorum),
+        }
+    }
+
+    fn send_quorum(&mut self, to: Recipient, message: Message) {
+        let envelope = self.quorum.envelope(message);
+        let (addr, tag) = match to {
+            Recipient::Voter(storage) if storage == self.identity.storage => {
+                let own = Recipient::Voter(storage);
+                self.quorum.handle_message(self.now, &sight!(self), own, &envelope);
+                return;
+            }
+            Recipient::Member(key) if key == self.key => {
+                let own = Recipient::Voter(self.identity.storage);
+                self.quorum.handle_message(self.now, &sight!(self), own, &envelope);
+                return;
+            }
+            Recipient::Sender(addr, tag) => (addr, tag),
+            Recipient::Member(key) => match self.members.record(key) {
+                Some(record) => (record.addr, record.identity.life().tag()),
+                None => return,
+            },
+            Recipient::Voter(storage) => match self.voter_addr(storage) {
+                Some(to) => to,
+                None => return,
+            },
+        };
+        self.send(addr, tag, &Head::Quorum(Box::new(envelope)), &[]);
+    }
+
+    /// Where a voter is: where its node says, or else where it was heard last.
+    fn voter_addr(&self, storage: StorageId) -> Option<(SocketAddr, Tag)> {
+        let electorate = &self.quorum.view()?.electorate;
+        let of = |voters: &Voters| voters.get(&storage).map(NodeId::key);
+        let key = of(&electorate.voters).or_else(|| electorate.next.as_ref().and_then(of))?;
+        let record = self.members.record(key).filter(|record| record.identity.storage == storage);
+        let peer = self.peers.iter().find(|peer| peer.key == key && peer.heard.is_some());
+        if let Some(record) = record {
+            let addr = peer.map_or(record.addr, |peer| peer.addr);
+            return Some((addr, record.identity.life().tag()));
+        }
+        let heard = self.voter_addrs.iter().find(|(known, _)| *known == storage);
+        heard.map(|(_, addr)| (*addr, Tag::default()))
+    }
+
+    fn call_member(&mut self, key: Key) {
+        if let Some(record) = self.members.record(key).cloned() {
+            let ping = Head::Ping { nonce: Tag(0), origin: self.key };
+            self.send(record.addr, record.identity.life().tag(), &ping, &[]);
+        }
+    }
+}
+
+/// Vouchers.
+impl Node {
+    /// What to promise the receiver of a heartbeat, if this node is a voter that has heard it.
+    pub(super) fn write_voucher(&mut self, at: usize) -> Option<Voucher> {
+        let genesis = self.quorum.view()?.genesis;
+        let peer = self.peers.at(at);
+        let (key, life, receipt) = (peer.key, peer.life, peer.heard_at?);
+        let record = self.members.record(key).filter(|record| record.identity.life() == life)?;
+        let (electorate, length) = self.quorum.vouch(&record.identity, receipt)?;
+        Some(Voucher { bond: bond(genesis, self.life, life), electorate, length })
+    }
+
+    /// Counts a voucher that came with the acknowledgement of a heartbeat sent at `sent`.
+    pub(super) fn on_voucher(&mut self, at: usize, voucher: &Voucher, sent: Moment) {
+        let Some(genesis) = self.quorum.view().map(|view| view.genesis) else { return };
+        let peer = self.peers.at(at);
+        let (key, life) = (peer.key, peer.life);
+        if voucher.bond != bond(genesis, life, self.life) {
+            self.counters.senseless += 1;
+            return;
+        }
+        let Some(record) = self.members.record(key).filter(|record| record.identity.life() == life) else {
+            return;
+        };
+        let voter = record.identity.storage;
+        self.quorum.handle_voucher(voter, voucher.electorate, voucher.length, sent);
+    }
+
+    /// What a heartbeat says about views and standing.
+    pub(super) fn on_said(&mut self, at: usize, from: SocketAddr, beat: &Heartbeat) {
+        let now = self.now.boot;
+        let peer = self.peers.at(at);
+        peer.isolated = match beat.standing {
+            Standing::Isolated => peer.isolated.or(Some(now)),
+            _ => None,
+        };
+        peer.epoch = beat.epoch;
+        let to = Recipient::Sender(from, peer.life.tag());
+        self.quorum.handle_epoch(to, beat.epoch);
+    }
+}
+
+/// The fingerprint that binds a voucher to a history, a voter's life and a receiver's.
+fn bond(genesis: GenesisId, voter: Life, receiver: Life) -> Key {
+    Key(hash::words(&[genesis.0, voter.0, receiver.0]))
+}
+
+/// What views do.
+impl Node {
+    fn on_adopted(&mut self, view: &Arc<View>, before: Option<Arc<View>>, decided_here: bool) {
+        self.report_decided(view, before.as_deref());
+        let buried: Vec<Key> = self
+            .members
+            .iter()
+            .filter(|(_, slot)| {
+                let identity = &slot.record.identity;
+                view.is_gone(&identity.id, identity.incarnation)
+            })
+            .map(|(key, _)| key)
+            .filter(|&key| key != self.key)
+            .collect();
+        for key in buried {
+            self.bury(key);
+        }
+        self.outlived.retain(|former| !view.is_gone(&former.id, former.incarnation));
+        self.spread(view, decided_here);
+        let electorate = |view: &View| view.electorate.since;
+        if before.as_deref().map(electorate) != Some(electorate(view)) {
+            self.meet_neighbours();
+        }
+        self.changed();
+        self.on_left_decided(view);
+        self.events.push(Event::View { view: view.clone() });
+    }
+
+    /// A member whose life is over is none any more.
+    fn bury(&mut self, key: Key) {
+        if let Some(record) = self.members.remove(key) {
+            if let Some(peer) = self.peers.by_key(key) {
+                self.voter_addrs.retain(|(known, _)| *known != record.identity.storage);
+                self.voter_addrs.push((record.identity.storage, peer.addr));
+            }
+            let own = self.key;
+            self.rings.remove(key, &self.members.keys().filter(move |&k| k != own));
+            self.peers.remove(key);
+            self.meet_neighbours();
+        }
+    }
+
+    /// Tells neighbours about a view that they may lack: in a full mesh only from where it was decided.
+    fn spread(&mut self, view: &View, decided_here: bool) {
+        let Some(step) = self.quorum.newest_step() else { return };
+        let mesh = self.members.len() <= self.config.full_mesh_max;
+        if mesh && !decided_here {
+            return;
+        }
+        let behind = |peer: &super::peer::Peer| peer.neighbour && peer.epoch < Some(view.epoch);
+        let to: Vec<_> = self
+            .peers
+            .iter()
+            .filter(|p| behind(p))
+            .map(|p| Recipient::Sender(p.addr, p.life.tag()))
+            .collect();
+        for to in to {
+            self.send_quorum(to, step.clone());
+        }
+    }
+
+    /// A node has started again: its former life is to be put on record as over.
+    pub(super) fn note_outlived(&mut self, id: NodeId, incarnation: super::identity::Incarnation) {
+        let votes = self.quorum.view().is_some_and(|view| !view.is_gone(&id, incarnation));
+        if votes && self.outlived.len() < OUTLIVED_MAX {
+            self.outlived.push(Subject { id, incarnation });
+        }
+    }
+}
+
+/// Commands.
+impl Node {
+    /// Asks for a lease, until it is granted ([`Event::Lease`]) or [`release`](Self::release)d. False if it is held, or asked
+    /// for, already.
+    ///
+    /// # Errors
+    ///
+    /// [`CommandError`] if the node has stopped.
+    pub fn acquire(&mut self, now: Now, lease: &NodeId) -> Result<bool, CommandError> {
+        self.advance(now);
+        self.check_running()?;
+        let new = self.quorum.acquire(lease);
+        self.meet_neighbours();
+        self.drain_quorum();
+        Ok(new)
+    }
+
+    /// Gives a lease back, or stops asking for it. The handle is dead when this returns. False if there was none.
+    ///
+    /// # Errors
+    ///
+    /// [`CommandError`] if the node has stopped.
+    pub fn release(&mut self, now: Now, lease: &NodeId) -> Result<bool, CommandError> {
+        self.advance(now);
+        self.check_running()?;
+        let held = self.quorum.release(lease);
+        self.drain_quorum();
+        Ok(held)
+    }
+
+    /// Asks for these nodes to be the voters, each of which must have stable storage and be reachable. Done when a view
+    /// says so ([`Event::View`]).
+    ///
+    /// # Errors
+    ///
+    /// [`CommandError`] if the node has stopped, or [`CommandError::Voters`] if the list is empty or too long.
+    pub fn change_voters(&mut self, now: Now, names: &[NodeId]) -> Result<(), CommandError> {
+        self.advance(now);
+        self.check_running()?;
+        let mut voters = Names::default();
+        for name in names {
+            if !voters.insert(name.clone(), ()) {
+                return Err(CommandError::Voters);
+            }
+        }
+        if voters.is_empty() {
+            return Err(CommandError::Voters);
+        }
+        self.quorum.change_voters(voters);
+        self.drain_quorum();
+        Ok(())
+    }
+
+    /// This node's part in the quorum, to ask questions of.
+    pub fn quorum(&self) -> &super::quorum::Quorum {
+        &self.quorum
+    }
+}
