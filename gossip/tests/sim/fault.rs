@@ -46,6 +46,8 @@ pub struct Scheduled {
 pub struct Scenario {
     pub seed: u64,
     pub hosts: usize,
+    /// How many of them found a history, each with a disk; if any do, all have one.
+    pub voters: usize,
     pub interval_ms: u64,
     pub full_mesh_max: usize,
     pub faults: Vec<Scheduled>,
@@ -76,14 +78,21 @@ impl Scenario {
             .collect();
         faults.sort_by_key(|fault| fault.from);
         let full_mesh_max = [8, 32][rng.index(2)];
-        Self { seed, hosts, interval_ms, full_mesh_max, faults, calm, end: calm + 180 * interval }
+        Self { seed, hosts, voters: 0, interval_ms, full_mesh_max, faults, calm, end: calm + 180 * interval }
     }
 
     /// Nothing goes wrong at all.
     pub fn calm(seed: u64, hosts: usize, interval_ms: u64) -> Self {
         let interval = interval_ms * super::MS;
         let (calm, end) = (100 * interval, 200 * interval);
-        Self { seed, hosts, interval_ms, full_mesh_max: 32, faults: Vec::new(), calm, end }
+        Self { seed, hosts, voters: 0, interval_ms, full_mesh_max: 32, faults: Vec::new(), calm, end }
+    }
+
+    /// With so many of the hosts as voters.
+    #[must_use]
+    pub fn voters(mut self, voters: usize) -> Self {
+        self.voters = voters;
+        self
     }
 
     /// With one more fault, from and until given in intervals.
@@ -171,6 +180,10 @@ impl World {
             Fault::Pause(host) | Fault::Announced(host) => return vec![(host, self.unpause(host))],
             Fault::Crash { host, disk } if self.hosts[host].node.is_none() && !self.hosts[host].leaving => {
                 let incarnation = if disk { self.hosts[host].stored + 1 } else { 1 };
+                if !disk && self.hosts[host].disk != gossip::StorageId::default() {
+                    let rng = &mut self.rng;
+                    self.hosts[host].new_disk(rng);
+                }
                 self.start(host, incarnation);
                 return vec![(host, self.drain(host))];
             }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use gossip::core::quorum::Durable;
 use gossip::core::{Node, Setup};
 use gossip::{BootId, Config, Identity, Incarnation, Metadata, NodeId, Now, StorageId};
 
@@ -70,6 +71,14 @@ pub struct Host {
     pub wall_offset: i64,
     /// What its disk says of its last start; zero for an empty disk.
     pub stored: u64,
+    /// The rest of its disk: which one it is, all zero if it has none, and what is kept on it.
+    pub disk: StorageId,
+    pub durable: Durable,
+    /// A write on its way to the disk, and which start of the process it belongs to.
+    pub writing: Option<Durable>,
+    pub life: u64,
+    /// Whether the next write fails.
+    pub disk_fails: bool,
     pub paused: bool,
     /// What waits in its socket's buffer while it is paused.
     pub inbox: Vec<Packet>,
@@ -99,6 +108,11 @@ impl Host {
             clock,
             wall_offset: 0,
             stored: 0,
+            disk: StorageId::default(),
+            durable: Durable::default(),
+            writing: None,
+            life: 0,
+            disk_fails: false,
             paused: false,
             inbox: Vec::new(),
             starved: 0,
@@ -115,6 +129,15 @@ impl Host {
         Now { boot, raw: boot, wall: Some(Duration::from_nanos(wall)) }
     }
 
+    /// Puts in an empty disk.
+    pub fn new_disk(&mut self, rng: &mut Rng) {
+        let mut id = [0; 16];
+        id[..8].copy_from_slice(&rng.word().to_le_bytes());
+        id[8..].copy_from_slice(&rng.word().to_le_bytes());
+        self.disk = StorageId(id);
+        self.durable = Durable::default();
+    }
+
     /// Begins a new life.
     pub fn start(
         &mut self,
@@ -128,6 +151,8 @@ impl Host {
         boot[..8].copy_from_slice(&rng.word().to_le_bytes());
         boot[8..].copy_from_slice(&rng.word().to_le_bytes());
         self.stored = incarnation;
+        self.writing = None;
+        self.life += 1;
         self.started = now;
         self.inbox.clear();
         self.paused = false;
@@ -138,13 +163,14 @@ impl Host {
                 config: config.clone(),
                 identity: Identity {
                     id: self.id.clone(),
-                    storage: StorageId::default(),
+                    storage: self.disk,
                     incarnation: Incarnation::new(incarnation).expect("a small number"),
                     boot: BootId(boot),
                 },
                 addr: self.addr,
                 seeds,
                 metadata: Metadata::default(),
+                durable: self.durable.clone(),
                 rng_seed: rng.word(),
             },
         ));

@@ -19,8 +19,12 @@ pub type Mutation<'a> = &'a (dyn Fn(&mut World) + Sync);
 /// Runs a scenario to its end, or to the first violation.
 pub fn run(scenario: &Scenario, log: bool, mutation: Mutation<'_>) -> Result<World, Failure> {
     let config = config(scenario.interval_ms).full_mesh_max(scenario.full_mesh_max);
+    let config = config.voters((0..scenario.voters).map(|n| format!("n{n}")));
     let config = config.build().expect("a valid configuration");
     let mut world = World::new(config, scenario.hosts, scenario.seed);
+    if scenario.voters > 0 {
+        world.give_disks();
+    }
     world.log = log.then(String::new);
     mutation(&mut world);
     let mut checks: Vec<Box<dyn Check>> = vec![
