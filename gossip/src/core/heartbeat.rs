@@ -26,14 +26,12 @@ pub(super) struct Beat {
     due: Duration,
     /// How many strangers may still be asked in this interval.
     questions: u32,
-    /// Digest of the neighbours, as heartbeats carry it.
-    pub(super) observers: u32,
 }
 
 impl Default for Beat {
     fn default() -> Self {
         let sent = [Moment::default(); Self::REMEMBERED];
-        Self { seq: 0, sent, due: Duration::ZERO, questions: Self::QUESTIONS, observers: 0 }
+        Self { seq: 0, sent, due: Duration::ZERO, questions: Self::QUESTIONS }
     }
 }
 
@@ -115,7 +113,6 @@ impl Node {
         let survey = (self.beat.seq.wrapping_add(life.0)).is_multiple_of(Beat::SURVEY_EVERY);
         let survey = survey.then(|| Survey {
             digest: Tag(self.members.digest()),
-            observers: Tag(self.beat.observers),
             wall: self.now.wall.map(|wall| u64::try_from(wall.as_micros()).unwrap_or(u64::MAX)),
         });
         let voucher = self.write_voucher(at);

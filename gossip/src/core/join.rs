@@ -144,6 +144,11 @@ impl Node {
         len: usize,
     ) {
         let Some(record) = self.introduced(frame, items) else { return };
+        if self.is_taken(record) {
+            self.report_conflict_of(record);
+            self.send(from, frame.from.tag(), &Head::Refused(Refusal::NameConflict), &[]);
+            return;
+        }
         if let Some(highest) = self.below_floor(record) {
             self.send(from, frame.from.tag(), &Head::Refused(Refusal::Incarnation { highest }), &[]);
             return;

@@ -185,9 +185,10 @@ impl Host {
         ));
     }
 
-    /// Whether it has run for long enough, and runs, so that nobody should think it gone.
-    pub fn wronged(&self, now: Nanos) -> bool {
-        self.is_up() && !self.paused && now > self.started
+    /// Whether this life of it runs.
+    pub fn lives(&self, incarnation: Incarnation) -> bool {
+        let node = self.node.as_ref();
+        node.is_some_and(|node| !node.is_stopped() && node.identity().incarnation == incarnation)
     }
 
     /// Whether its process has not run for long, if there is one.

@@ -153,7 +153,12 @@ pub enum Output {
         decided_here: bool,
     },
     /// A member to call directly, there being nobody to ask about it.
-    Call(Key),
+    Call {
+        /// Whom.
+        member: Key,
+        /// Comes back with the answer.
+        question: u32,
+    },
     /// Something the user may want to know.
     Event(Event),
 }
@@ -180,10 +185,11 @@ impl Outputs {
         self.queue.push_back((version, output));
     }
 
-    /// The next output, if the disk has come far enough.
+    /// The next output for which the disk has come far enough. What waits holds up nothing that need not: that a lease has
+    /// run out is said while the disk hangs.
     pub fn pop(&mut self, written: u64) -> Option<Output> {
-        let ready = self.queue.front().is_some_and(|(version, _)| *version <= written);
-        ready.then(|| self.queue.pop_front()).flatten().map(|(_, output)| output)
+        let at = self.queue.iter().position(|(version, _)| *version <= written)?;
+        self.queue.remove(at).map(|(_, output)| output)
     }
 
     /// Drops messages that were to leave only once the disk had come further than this.

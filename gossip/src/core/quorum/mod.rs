@@ -112,6 +112,8 @@ pub struct Quorum<R = Paxos> {
     catchup: Catchup,
     rng: Rng,
     refused: u64,
+    /// Whether this node exchanges heartbeats with the voters all the time.
+    renews: bool,
 }
 
 /// What a quorum's state machine starts from.
@@ -137,6 +139,7 @@ impl<R: Register> Quorum<R> {
         let disk = identity.storage != StorageId::default();
         let longest = found.vouch_for_max.map(VouchFor::get);
         let hash = found.view.as_ref().map_or(0, |view| view.hash());
+        let mut rng = Rng::new(rng_seed);
         let mut quorum = Self {
             now,
             hash,
@@ -148,14 +151,15 @@ impl<R: Register> Quorum<R> {
             vouched: Vouched::default(),
             stand: Stand::default(),
             founding: Founding::default(),
-            cases: Cases::default(),
-            inquiries: Inquiries::default(),
+            cases: Cases::new(rng.word() as u32),
+            inquiries: Inquiries::new(rng.word() as u32),
             requests: Requests::default(),
             changing: Changing::new(now.into()),
-            leases: Leases::default(),
+            leases: Leases::new(rng.word() >> 16),
             catchup: Catchup::default(),
-            rng: Rng::new(rng_seed),
+            rng,
             refused: 0,
+            renews: true,
             identity,
             settings,
         };
@@ -214,7 +218,7 @@ impl<R: Register> Quorum<R> {
         self.vouching.forget(now.into());
         self.found(witness);
         self.review_cases(witness);
-        self.close_inquiries();
+        self.close_inquiries(witness);
         self.run_register(|register, desk| register.handle_timeout(desk));
         self.act(witness);
     }
@@ -354,8 +358,10 @@ impl<R: Register> Quorum<R> {
         let Some(view) = self.voting() else { return };
         let (stored, settled) = (view.epoch, self.deciding().is_some());
         if base < stored {
-            // It lacks what was decided since.
-            self.serve(sender, Some(base));
+            // A voter that lacks what was decided since.
+            if self.view().is_some_and(|view| view.electorate.vouches(&from)) {
+                self.serve(sender, Some(base));
+            }
         } else if base > stored {
             self.fetch(sender);
         } else if settled && hash == self.hash {
@@ -387,9 +393,12 @@ impl<R: Register> Quorum<R> {
         if !self.journal.is_settled() || self.register.is_busy(self.now.boot) {
             return;
         }
-        let verdict = self.ripe_eviction(&view, witness).or_else(|| self.ripe_case(&view, witness));
-        let wish = verdict.or_else(|| self.ripe_change(&view, witness)).or_else(|| self.ripe_request(&view));
-        if let Some(delta) = wish.filter(|delta| view.after(delta).is_ok()) {
+        let applies = |delta: &Delta| view.after(delta).is_ok();
+        let delta = self.ripe_eviction(&view, witness).filter(applies);
+        let delta = delta.or_else(|| self.ripe_case(&view, witness).filter(applies));
+        let delta = delta.or_else(|| self.ripe_change(&view, witness).filter(applies));
+        let delta = delta.or_else(|| self.ripe_request(&view).filter(applies));
+        if let Some(delta) = delta {
             self.run_register(|register, desk| register.propose(desk, delta));
         }
     }
