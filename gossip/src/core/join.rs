@@ -128,6 +128,7 @@ impl Node {
     pub(super) fn become_ready(&mut self) {
         if !self.seeds.ready {
             self.seeds.ready = true;
+            self.quorum.set_waiting(false);
             self.events.push(Event::Ready);
         }
     }

@@ -210,7 +210,8 @@ impl Check for SuspectedByMajority {
             let trouble = self.troubled.get(id).copied().unwrap_or_default();
             let excepted =
                 trouble.saturating_add(Self::TROUBLE * world.interval()) >= world.now && trouble > 0;
-            let running = world.hosts.iter().find(|h| h.id == *id).is_some_and(|h| h.lives(suspension.incarnation));
+            let running =
+                world.hosts.iter().find(|h| h.id == *id).is_some_and(|h| h.lives(suspension.incarnation));
             if excepted || !running {
                 continue;
             }

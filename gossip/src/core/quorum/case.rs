@@ -172,9 +172,10 @@ impl<R: Register> Quorum<R> {
     /// What this voter thinks, for the purposes of a verdict; none if it has to ask the observers first.
     pub(super) fn opinion(&self, view: &View, witness: &dyn Witness, subject: &Subject) -> Option<Opinion> {
         if subject.id == self.identity.id {
-            // Its word about itself counts for neither side; that a former life is over, it knows best.
+            // Whoever answers lives: without its own word a suspended one of two voters could never be restored. That a
+            // former life is over, it knows best.
             let over = subject.incarnation < self.identity.incarnation;
-            return Some(if over { Opinion::Suspect } else { Opinion::Unsure });
+            return Some(if over { Opinion::Suspect } else { Opinion::Trust });
         }
         let seen = witness.sight(subject)?;
         let zombie = seen.isolated

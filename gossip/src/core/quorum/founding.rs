@@ -21,11 +21,18 @@ pub(super) struct Founding {
     next: Duration,
     /// Somebody has shown that a history has begun: there is nothing left to found.
     pub(super) begun: bool,
+    /// This node has yet to hear from those it was told to call: they may know of a history.
+    waits: bool,
     /// Whose other list has been reported.
     reported: BTreeSet<StorageId>,
 }
 
 impl<R: Register> Quorum<R> {
+    /// Founds nothing as long as nobody has been heard who could know of a history.
+    pub fn set_waiting(&mut self, waits: bool) {
+        self.founding.waits = waits;
+    }
+
     /// While this node is to found a history: puts the list on the disk, and asks the others whether they have.
     pub(super) fn found(&mut self, witness: &dyn Witness) {
         let now = self.now.boot;
@@ -35,7 +42,8 @@ impl<R: Register> Quorum<R> {
         }
         self.founding.next = now + 2 * self.settings.interval;
         if self.journal.newest().founders.is_none() {
-            let gathered = if self.founding.begun { None } else { self.gather(witness) };
+            let gathered =
+                if self.founding.begun || self.founding.waits { None } else { self.gather(witness) };
             let Some(founders) = gathered else { return };
             self.agree(founders);
         }
