@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::error::{ConfigError, IdError, MetadataError};
-use crate::{Epoch, Incarnation};
+use crate::{Epoch, Incarnation, NodeId};
 
 /// Why a node did not start. Nothing was sent.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +54,15 @@ pub enum StartError {
         addr: SocketAddr,
         /// What the system said.
         source: io::Error,
+    },
+    /// A node that is to vote has nowhere to keep its promises.
+    #[error(
+        "node \"{name}\" is listed as a voter but has no data directory, and a voter that forgets what it promised breaks the \
+         others' leases: give it one with `data_dir`, or leave it out of `voters` on all nodes"
+    )]
+    Voter {
+        /// The node.
+        name: NodeId,
     },
     /// The stable storage cannot be used.
     #[error(transparent)]
