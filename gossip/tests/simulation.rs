@@ -26,6 +26,15 @@ fn twenty_healthy_nodes_find_and_trust_each_other() {
     }
 }
 
+#[test]
+fn voters_bury_a_dead_node() {
+    let scenario = Scenario::calm(1, 5, 100).voters(5).with(50, 55, Fault::Kill(4));
+    match run(&scenario, true, &|_| {}) {
+        Ok(world) => print!("{}", world.log.unwrap_or_default()),
+        Err(failure) => panic!("{}: {}", failure.what, failure.log.unwrap_or_default()),
+    }
+}
+
 /// A scenario in which there is something to report, to learn and to get wrong.
 fn eventful(seed: u64) -> Scenario {
     Scenario::calm(seed, 7, 100)

@@ -148,6 +148,8 @@ impl Node {
         peer.opinion = opinion;
         peer.level = Level::of(phi);
         peer.published = true;
+        self.revision += 1;
+        let peer = self.peers.at(at);
         if opinion == Opinion::Suspect {
             let recent = now.saturating_sub(peer.lapsed) < lapses_apart;
             peer.lapses = if recent { peer.lapses.saturating_add(1) } else { 1 };

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use gossip::core::quorum::Durable;
 use gossip::core::{Node, Setup};
 use gossip::{BootId, Config, Identity, Incarnation, Metadata, NodeId, Now, StorageId};
 
@@ -70,6 +71,14 @@ pub struct Host {
     pub wall_offset: i64,
     /// What its disk says of its last start; zero for an empty disk.
     pub stored: u64,
+    /// The rest of its disk: which one it is, all zero if it has none, and what is kept on it.
+    pub disk: StorageId,
+    pub durable: Durable,
+    /// A write on its way to the disk, and which start of the process it belongs to.
+    pub writing: Option<Durable>,
+    pub life: u64,
+    /// Whether the next write fails.
+    pub disk_fails: bool,
     pub paused: bool,
     /// What waits in its socket's buffer while it is paused.
     pub inbox: Vec<Packet>,
@@ -81,6 +90,10 @@ pub struct Host {
     /// Whether it was told to leave, and whether it has done so and most of its neighbours know.
     pub leaving: bool,
     pub left: bool,
+    /// Whether its present life, or its last, was once ready: others know of it then.
+    pub was_known: bool,
+    /// The monotonic clock that nobody slews.
+    pub raw: Clock,
 }
 
 /// Datagrams that a socket holds for a process that does not read.
@@ -92,6 +105,7 @@ impl Host {
         // Names of different lengths, none of which is another's prefix.
         let id = NodeId::new(format!("n{index}")).expect("a short name");
         let clock = Clock::new(rng.between(0, 1 << 40), rng.between(0, 200) as f64 - 100.0);
+        let raw = Clock::new(rng.between(0, 1 << 40), rng.between(0, 200) as f64 - 100.0);
         Self {
             id,
             addr,
@@ -99,6 +113,11 @@ impl Host {
             clock,
             wall_offset: 0,
             stored: 0,
+            disk: StorageId::default(),
+            durable: Durable::default(),
+            writing: None,
+            life: 0,
+            disk_fails: false,
             paused: false,
             inbox: Vec::new(),
             starved: 0,
@@ -106,13 +125,25 @@ impl Host {
             started: 0,
             leaving: false,
             left: false,
+            was_known: false,
+            raw,
         }
     }
 
     pub fn now(&self, now: Nanos) -> Now {
         let boot = Duration::from_nanos(self.clock.at(now));
+        let raw = Duration::from_nanos(self.raw.at(now));
         let wall = 1_700_000_000_000_000_000_u64.saturating_add(now).saturating_add_signed(self.wall_offset);
-        Now { boot, raw: boot, wall: Some(Duration::from_nanos(wall)) }
+        Now { boot, raw, wall: Some(Duration::from_nanos(wall)) }
+    }
+
+    /// Puts in an empty disk.
+    pub fn new_disk(&mut self, rng: &mut Rng) {
+        let mut id = [0; 16];
+        id[..8].copy_from_slice(&rng.word().to_le_bytes());
+        id[8..].copy_from_slice(&rng.word().to_le_bytes());
+        self.disk = StorageId(id);
+        self.durable = Durable::default();
     }
 
     /// Begins a new life.
@@ -128,6 +159,9 @@ impl Host {
         boot[..8].copy_from_slice(&rng.word().to_le_bytes());
         boot[8..].copy_from_slice(&rng.word().to_le_bytes());
         self.stored = incarnation;
+        self.writing = None;
+        self.life += 1;
+        self.was_known = false;
         self.started = now;
         self.inbox.clear();
         self.paused = false;
@@ -138,16 +172,27 @@ impl Host {
                 config: config.clone(),
                 identity: Identity {
                     id: self.id.clone(),
-                    storage: StorageId::default(),
+                    storage: self.disk,
                     incarnation: Incarnation::new(incarnation).expect("a small number"),
                     boot: BootId(boot),
                 },
                 addr: self.addr,
                 seeds,
                 metadata: Metadata::default(),
+                durable: self.durable.clone(),
                 rng_seed: rng.word(),
             },
         ));
+    }
+
+    /// Whether it has run for long enough, and runs, so that nobody should think it gone.
+    pub fn wronged(&self, now: Nanos) -> bool {
+        self.is_up() && !self.paused && now > self.started
+    }
+
+    /// Whether its process has not run for long, if there is one.
+    pub fn is_young(&self, now: Nanos, interval: Nanos) -> bool {
+        now < self.started + 100 * interval
     }
 
     /// Whether a process exists that takes part, paused or not.

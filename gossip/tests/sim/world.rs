@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use gossip::{Config, DATAGRAM_MAX, Event, Refusal};
+use gossip::core::quorum::Durable;
+use gossip::{Config, DATAGRAM_MAX, Event, Refusal, Standing, StorageId};
 
 use super::host::{Host, Packet, SOCKET_BUFFER};
 use super::network::Network;
@@ -18,6 +19,8 @@ use super::{MS, Nanos};
 pub enum Next {
     Deliver(Packet),
     Wake(usize),
+    /// A host's disk has done what this life of its process asked for.
+    Written(usize, u64),
     /// A number that whoever runs the world understands.
     Mark(usize),
 }
@@ -48,10 +51,15 @@ pub struct World {
     pub log: Option<String>,
     /// Hosts whose driver catches up on missed timers one by one before it reads its socket: a mutant.
     pub naive_driver: bool,
+    /// Disks that were thrown away.
+    pub old_disks: BTreeMap<StorageId, Durable>,
+    /// Up to how many members observe each other.
+    pub config_mesh: usize,
     /// When each host was paused, from and until.
     pub pauses: Vec<Vec<(Nanos, Nanos)>>,
     queue: BinaryHeap<Reverse<Entry>>,
     order: u64,
+    at_once: u32,
 }
 
 /// Changes a datagram; given its sender.
@@ -96,9 +104,26 @@ impl World {
             tamper: None,
             log: None,
             naive_driver: false,
+            old_disks: BTreeMap::new(),
+            config_mesh: 32,
             pauses: vec![Vec::new(); count],
             queue: BinaryHeap::new(),
             order: 0,
+            at_once: 0,
+        }
+    }
+
+    /// Takes a host's disk out, and puts in an empty one.
+    pub fn replace_disk(&mut self, index: usize) {
+        let host = &mut self.hosts[index];
+        self.old_disks.insert(host.disk, std::mem::take(&mut host.durable));
+        host.new_disk(&mut self.rng);
+    }
+
+    /// Gives every host an empty disk of its own.
+    pub fn give_disks(&mut self) {
+        for host in &mut self.hosts {
+            host.new_disk(&mut self.rng);
         }
     }
 
@@ -167,6 +192,12 @@ impl World {
     }
 
     pub fn crash(&mut self, index: usize) {
+        // A write under way may have reached the disk, or not.
+        if let Some(durable) = self.hosts[index].writing.take()
+            && self.rng.chance(0.5)
+        {
+            self.hosts[index].durable = durable;
+        }
         self.hosts[index].node = None;
         if std::mem::take(&mut self.hosts[index].paused)
             && let Some(last) = self.pauses[index].last_mut()
@@ -197,10 +228,14 @@ impl World {
             return None;
         }
         let Reverse(entry) = self.queue.pop()?;
+        // A node that asks to be woken again and again at the same moment would never let time pass.
+        self.at_once = if entry.at == self.now { self.at_once + 1 } else { 0 };
+        assert!(self.at_once < 100_000, "time stands still at {} ns: {:?}", self.now, entry.next);
         self.now = entry.at;
         Some(match entry.next {
             Next::Mark(mark) => Step::Mark(mark),
             Next::Wake(index) => self.wake(index, entry.at),
+            Next::Written(index, life) => self.written(index, life),
             Next::Deliver(packet) => self.deliver(packet),
         })
     }
@@ -219,6 +254,38 @@ impl World {
             self.time_out(index);
         }
         Step::Host(index, self.drain(index))
+    }
+
+    /// A write has reached the disk. A process that is stopped hears of it later; one that has died never does.
+    fn written(&mut self, index: usize, life: u64) -> Step {
+        let host = &mut self.hosts[index];
+        if host.life != life || host.node.is_none() {
+            return Step::Nothing;
+        }
+        if host.paused {
+            self.schedule(self.now + MS, Next::Written(index, life));
+            return Step::Nothing;
+        }
+        let Some(durable) = host.writing.take() else { return Step::Nothing };
+        let good = !host.disk_fails;
+        if good {
+            host.durable = durable;
+        }
+        let now = host.now(self.now);
+        if let Some(node) = &mut host.node {
+            node.handle_written(now, good);
+        }
+        Step::Host(index, self.drain(index))
+    }
+
+    /// Begins the write that the core asks for, if it does.
+    fn begin_write(&mut self, index: usize) {
+        let host = &mut self.hosts[index];
+        let Some(durable) = host.node.as_mut().and_then(|node| node.poll_write().cloned()) else { return };
+        host.writing = Some(durable);
+        let life = host.life;
+        let takes = self.rng.between(MS / 2, 5 * MS);
+        self.schedule(self.now + takes, Next::Written(index, life));
     }
 
     fn time_out(&mut self, index: usize) {
@@ -262,6 +329,7 @@ impl World {
 
     /// Does what a driver does after each input.
     pub fn drain(&mut self, index: usize) -> Vec<Event> {
+        self.begin_write(index);
         let mut buf = [0; DATAGRAM_MAX];
         while let Some(transmit) = self.hosts[index].node.as_mut().and_then(|n| n.poll_transmit(&mut buf)) {
             self.send(index, transmit.to, &buf[..transmit.len]);
@@ -314,11 +382,16 @@ impl World {
     fn obey(&mut self, index: usize, events: &[Event]) {
         for event in events {
             let wanted = match event {
+                Event::Ready => {
+                    self.hosts[index].was_known = true;
+                    continue;
+                }
                 Event::LeaveDone { acknowledged, told } => {
                     self.hosts[index].left = 2 * acknowledged >= *told;
                     continue;
                 }
                 Event::Refused { reason: Refusal::Incarnation { highest }, .. } => highest.get(),
+                Event::Standing { standing: Standing::Evicted, .. } => self.hosts[index].stored,
                 // Its disk was wiped, and its former life is still believed in.
                 Event::Refused { reason: Refusal::NameConflict, .. } => self.hosts[index].stored,
                 _ => continue,

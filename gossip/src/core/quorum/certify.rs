@@ -43,6 +43,7 @@ impl<R: Register> Quorum<R> {
         let now = self.now.boot;
         if let Some(case) = self.cases.of(subject, now) {
             case.certified = Some(since);
+            case.certifiable = None;
         }
         self.send_voters(view, &Message::Certificate { subject: subject.clone(), since });
     }

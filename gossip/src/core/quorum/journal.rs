@@ -119,13 +119,16 @@ impl Journal {
         Some(&self.in_flight.insert((self.version, self.wanted.clone())).1)
     }
 
-    /// The write that was begun last has ended: well, or not.
+    /// The write that was begun last has ended: well, or not. After one that has failed this node only watches: views are
+    /// followed in memory, and nothing that a disk would have to back may leave any more.
     pub fn on_written(&mut self, good: bool) {
         let Some((version, durable)) = self.in_flight.take() else { return };
         if good {
             (self.written_version, self.written) = (version, durable);
         } else {
             self.broken = true;
+            self.disk = false;
+            (self.written_version, self.written) = (self.version, self.wanted.clone());
         }
     }
 }
@@ -181,6 +184,11 @@ impl Outputs {
     pub fn pop(&mut self, written: u64) -> Option<Output> {
         let ready = self.queue.front().is_some_and(|(version, _)| *version <= written);
         ready.then(|| self.queue.pop_front()).flatten().map(|(_, output)| output)
+    }
+
+    /// Drops messages that were to leave only once the disk had come further than this.
+    pub fn forget_unwritten(&mut self, written: u64) {
+        self.queue.retain(|(version, output)| *version <= written || !matches!(output, Output::Send { .. }));
     }
 
     /// How many were dropped.

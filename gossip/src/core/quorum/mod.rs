@@ -223,6 +223,9 @@ impl<R: Register> Quorum<R> {
     pub fn handle_written(&mut self, now: Now, witness: &dyn Witness, good: bool) {
         self.advance(now);
         let before = self.journal.view().cloned();
+        if !good {
+            self.outputs.forget_unwritten(self.journal.written_version());
+        }
         self.journal.on_written(good);
         if !good {
             self.say(Event::StorageFailed);
@@ -261,8 +264,10 @@ impl<R: Register> Quorum<R> {
 
     /// When to call [`handle_timeout`](Self::handle_timeout), if not before.
     pub fn poll_timeout(&self) -> Option<Duration> {
+        // While the next view is on its way to the disk, the register rests.
+        let register = self.deciding().and_then(|_| self.register.poll_timeout());
         let due = [
-            self.register.poll_timeout(),
+            register,
             self.cases.due(),
             self.inquiries.due(),
             self.leases.due(),
@@ -293,6 +298,11 @@ impl<R: Register> Quorum<R> {
     /// The stored view, if this node votes under it.
     fn voting(&self) -> Option<&Arc<View>> {
         self.view().filter(|view| view.electorate.votes(&self.identity.storage) && !self.is_broken())
+    }
+
+    /// The stored view, if this node votes under it and knows of no later one.
+    fn deciding(&self) -> Option<&Arc<View>> {
+        self.voting().filter(|view| self.journal.newest_epoch() == Some(view.epoch))
     }
 
     fn say(&mut self, event: Event) {
@@ -342,7 +352,7 @@ impl<R: Register> Quorum<R> {
         message: &super::register::RegisterMessage,
     ) {
         let Some(view) = self.voting() else { return };
-        let (stored, settled) = (view.epoch, self.journal.newest_epoch() == Some(view.epoch));
+        let (stored, settled) = (view.epoch, self.deciding().is_some());
         if base < stored {
             // It lacks what was decided since.
             self.serve(sender, Some(base));
@@ -355,10 +365,7 @@ impl<R: Register> Quorum<R> {
 
     /// Lets the register work; what it decides is learnt, and told to all.
     fn run_register(&mut self, work: impl FnOnce(&mut R, &mut Desk<'_>) -> Option<Delta>) {
-        let Some(view) = self.voting().cloned() else { return };
-        if self.journal.newest_epoch() != Some(view.epoch) {
-            return;
-        }
+        let Some(view) = self.deciding().cloned() else { return };
         let mut desk = Desk {
             now: self.now.boot,
             view: &view,
