@@ -189,10 +189,10 @@ pub enum StopReason {
         incarnation: Incarnation,
     },
     /// It was declared dead, and told to stop then.
-    #[error("it is on record as dead since view {epoch}: start it again")]
+    #[error("it is on record as dead{}: start it again", epoch.map(|e| format!(" since view {e}")).unwrap_or_default())]
     Evicted {
-        /// The view.
-        epoch: Epoch,
+        /// The view that says so, if it was seen; others may only have said that there is one.
+        epoch: Option<Epoch>,
     },
     /// The socket does not work any more.
     #[error("its socket failed: {0}")]

@@ -375,6 +375,9 @@ impl Task {
             Event::Refused { reason: Refusal::Incarnation { highest }, .. }
                 if highest >= self.core.identity().incarnation =>
             {
+                if self.is_evicted_by_word() {
+                    return Some(StopReason::Evicted { epoch: None });
+                }
                 self.refused = self.refused.max(Some(highest));
             }
             Event::LeaveDone { acknowledged, told } => {
@@ -382,12 +385,18 @@ impl Task {
             }
             Event::Standing { standing: Standing::Evicted, epoch } => match self.on_eviction {
                 OnEviction::Return => self.refused = self.refused.max(Some(self.core.identity().incarnation)),
-                OnEviction::Stop => return Some(StopReason::Evicted { epoch }),
+                OnEviction::Stop => return Some(StopReason::Evicted { epoch: Some(epoch) }),
             },
             Event::Superseded { incarnation } => return Some(StopReason::Superseded { incarnation }),
             _ => {}
         }
         None
+    }
+
+    /// Whether a refusal says that this life is on record as dead, and that is for somebody else to deal with: nobody talks
+    /// to the dead, so the view that says so may never come. A life that was never in quorum was refused for its number only.
+    fn is_evicted_by_word(&self) -> bool {
+        self.on_eviction == OnEviction::Stop && self.core.quorum().standing() != Standing::Unvoted
     }
 
     /// Looks all names up again, unless that is under way. The core gets the answer as a command.

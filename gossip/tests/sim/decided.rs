@@ -129,7 +129,10 @@ impl NoTwoInQuorum {
         let own = node.identity();
         let Some((highest, epoch)) = self.gone.get(&own.id) else { return Ok(()) };
         if own.incarnation <= *highest && world.in_quorum(host) {
-            return Err(format!("S4: n{host} in incarnation {} is dead by view {epoch}, and in quorum", own.incarnation));
+            return Err(format!(
+                "S4: n{host} in incarnation {} is dead by view {epoch}, and in quorum",
+                own.incarnation
+            ));
         }
         Ok(())
     }
@@ -198,19 +201,23 @@ impl Check for SuspectedByMajority {
             // Voters go by what others observe.
             return Ok(());
         }
-        let Some(view) = world.view(host).filter(|view| Some(view.epoch) > self.newest) else { return Ok(()) };
+        let Some(view) = world.view(host).filter(|view| Some(view.epoch) > self.newest) else {
+            return Ok(());
+        };
         self.newest = Some(view.epoch);
         let lately = world.now.saturating_sub(Self::LATELY * world.interval());
         for (id, _) in view.suspended.iter().filter(|(_, suspension)| suspension.since == view.epoch) {
             let trouble = self.troubled.get(id).copied().unwrap_or_default();
-            let excepted = trouble.saturating_add(Self::TROUBLE * world.interval()) >= world.now && trouble > 0;
+            let excepted =
+                trouble.saturating_add(Self::TROUBLE * world.interval()) >= world.now && trouble > 0;
             let running = world.hosts.iter().find(|h| h.id == *id).is_some_and(|h| h.wronged(world.now));
             if excepted || !running {
                 continue;
             }
             let did = |voter: &StorageId| {
                 let until = self.suspected.get(&(*voter, id.clone())).copied().unwrap_or_default();
-                until >= lately || world.host_of(voter).is_none_or(|h| h.is_young(world.now, world.interval()))
+                until >= lately
+                    || world.host_of(voter).is_none_or(|h| h.is_young(world.now, world.interval()))
             };
             if !majority(&view.electorate.voters, did) {
                 return Err(format!("S3: view {} suspends {id}, whom no majority suspected", view.epoch));
@@ -235,7 +242,11 @@ impl World {
 
     /// What is on a disk, or was when it was thrown away.
     pub fn disk(&self, id: &StorageId) -> Option<&Durable> {
-        self.hosts.iter().find(|host| host.disk == *id).map(|host| &host.durable).or_else(|| self.old_disks.get(id))
+        self.hosts
+            .iter()
+            .find(|host| host.disk == *id)
+            .map(|host| &host.durable)
+            .or_else(|| self.old_disks.get(id))
     }
 
     pub fn host_of(&self, disk: &StorageId) -> Option<&super::host::Host> {
@@ -292,9 +303,13 @@ fn crashed_are_dead(world: &World, up: &[usize]) -> Result<(), String> {
         let Some(node) = &world.hosts[host].node else { continue };
         for member in node.members() {
             let listed = &member.record.identity;
-            let runs = |h: &&super::host::Host| h.node.as_ref().is_some_and(|n| n.identity() == listed && h.is_up());
+            let runs =
+                |h: &&super::host::Host| h.node.as_ref().is_some_and(|n| n.identity() == listed && h.is_up());
             if world.hosts.iter().find(runs).is_none() {
-                return Err(format!("L1: n{host} lists {listed:?}, which runs no more: {:?}", member.verdict));
+                return Err(format!(
+                    "L1: n{host} lists {listed:?}, which runs no more: {:?}",
+                    member.verdict
+                ));
             }
         }
     }
