@@ -5,18 +5,20 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::Now;
 
 /// Reads the clocks, counted from when this was made: smaller numbers to send, and the host's uptime stays private.
-#[derive(Debug)]
-pub(super) struct Clocks {
+///
+/// Copies count from the same moment.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Clocks {
     origin: Reading,
 }
 
 impl Clocks {
-    pub(super) fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self { origin: Reading::take() }
     }
 
     /// For a datagram: call after it was received. For a send: before it.
-    pub(super) fn now(&self) -> Now {
+    pub(crate) fn now(&self) -> Now {
         let Reading { boot, raw } = Reading::take();
         Now {
             boot: boot.saturating_sub(self.origin.boot),

@@ -12,19 +12,24 @@ use std::task::Poll;
 use std::time::Duration;
 
 use tokio::net::UdpSocket;
-use tokio::sync::{broadcast, mpsc, watch};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::{JoinHandle, yield_now};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tracing::Instrument;
 
+use super::board::Board;
 use super::clock::Clocks;
 use super::error::{StartError, StopReason};
 use super::keeper::{Failed, Keeper};
+use super::leases::{Answer, Leases};
 use super::link::Link;
 use super::seeds::Seeds;
 use super::storage::Storage;
 use crate::core::{Node as Core, Setup};
-use crate::{Config, DATAGRAM_MAX, Event, Identity, Incarnation, Metadata, Now, Refusal, Standing};
+use crate::{
+    CommandError, Config, DATAGRAM_MAX, Event, Identity, Incarnation, LeaseName, LeaseState, Metadata, Now,
+    Refusal, Standing,
+};
 
 /// About what a receive buffer of several megabytes can hold. After a round all that had arrived when the round began
 /// has been handed in, and a flood cannot keep timers waiting for longer than that takes.
@@ -50,6 +55,12 @@ pub enum OnEviction {
 pub(crate) enum Command {
     /// To run this on the core, with a reading of the clocks.
     Call(Call),
+    /// To ask for a lease until it is granted, or nobody waits for the answer any more.
+    Acquire(LeaseName, Answer),
+    /// To give a lease back, or to stop asking for it.
+    Release(LeaseName, oneshot::Sender<Result<bool, CommandError>>),
+    /// To look at the handles: one of them has died. And to say when that has been done.
+    Settle(Option<oneshot::Sender<()>>),
     /// To stop at once.
     Shutdown,
 }
@@ -63,6 +74,8 @@ pub(crate) struct Status {
     pub(crate) revision: u64,
     /// Whether the core has said that it is ready.
     pub(crate) ready: bool,
+    /// The life that the core lives now; none before it has begun.
+    pub(crate) incarnation: Option<Incarnation>,
     /// Whether, and why, the task has ended. By then socket and storage are free again.
     pub(crate) stopped: Option<StopReason>,
 }
@@ -81,6 +94,7 @@ pub(crate) struct Launch {
     pub(crate) socket: UdpSocket,
     pub(crate) storage: Option<Storage>,
     pub(crate) on_eviction: OnEviction,
+    pub(crate) board: Arc<Board>,
     #[cfg(feature = "faults")]
     pub(crate) faults: Option<super::faults::LinkFaults>,
 }
@@ -92,7 +106,7 @@ pub(crate) fn start(
     events: broadcast::Sender<Event>,
     status: watch::Sender<Status>,
 ) -> Result<(), StartError> {
-    let clocks = Clocks::start();
+    let clocks = launch.board.clocks();
     let rng_seed = getrandom::u64().map_err(|e| StartError::Random(e.into()))?;
     #[cfg_attr(not(feature = "faults"), expect(unused_mut, reason = "only faults change it"))]
     let mut link = Link::new(launch.socket);
@@ -111,6 +125,7 @@ pub(crate) fn start(
             rng_seed,
         },
     );
+    status.send_modify(|s| s.incarnation = Some(core.identity().incarnation));
     let task = Task {
         clocks,
         link,
@@ -120,6 +135,7 @@ pub(crate) fn start(
         resolved: launch.resolved,
         keeper,
         on_eviction: launch.on_eviction,
+        leases: Leases::new(launch.board, commands.0.clone()),
         rng_seed,
         commands: commands.1,
         commander: commands.0,
@@ -149,6 +165,7 @@ struct Task {
     resolved: Vec<SocketAddr>,
     keeper: Keeper,
     on_eviction: OnEviction,
+    leases: Leases,
     rng_seed: u64,
     commands: mpsc::Receiver<Command>,
     /// For lookups, which answer with a command. Weak: the task must not keep itself alive.
@@ -174,7 +191,9 @@ impl Task {
     async fn run(mut self) {
         let reason = self.live().await;
         tracing::info!(%reason, "gossip.stopped");
-        let Self { link, mut keeper, status, lookup, .. } = self;
+        // Dead before anything else ends: leases, to begin with.
+        let Self { link, mut keeper, status, lookup, leases, .. } = self;
+        drop(leases);
         if let Some(lookup) = lookup {
             lookup.abort();
         }
@@ -298,6 +317,17 @@ impl Task {
             let Some(command) = next.take().or_else(|| self.commands.try_recv().ok()) else { break };
             match command {
                 Command::Call(call) => call(&mut self.core, self.clocks.now()),
+                Command::Acquire(lease, answer) => {
+                    self.leases.acquire(&mut self.core, self.clocks.now(), lease, answer);
+                }
+                Command::Release(lease, answer) => {
+                    // Whoever asked may have stopped waiting.
+                    _ = answer.send(self.leases.release(&mut self.core, self.clocks.now(), &lease));
+                }
+                Command::Settle(done) => {
+                    self.leases.settle(&mut self.core, self.clocks.now());
+                    _ = done.map(|done| done.send(()));
+                }
                 Command::Shutdown => return Some(StopReason::Shutdown),
             }
         }
@@ -306,6 +336,8 @@ impl Task {
 
     /// Sends what is to be sent, tells what has happened; why to stop, if it is time to.
     fn drain_core(&mut self) -> Option<StopReason> {
+        // First of all: handles are dead before anybody else is told that their leases are free (T1).
+        self.leases.settle(&mut self.core, self.clocks.now());
         // Begun before anything is sent: what depends on it is not among that.
         if let Keeper::Idle(_) = self.keeper
             && let Some(durable) = self.core.poll_write()
@@ -335,10 +367,17 @@ impl Task {
         tracing::debug!(?event, "gossip.event");
         match *event {
             Event::Ready => self.status.send_modify(|s| s.ready = true),
+            Event::Lease { ref lease, state: LeaseState::Denied(denial), .. } => {
+                self.leases.on_denied(lease, denial);
+            }
+            Event::Lagged { .. } => self.leases.insist(&mut self.core, self.clocks.now()),
             Event::SeedsSilent { .. } if self.seeds.can_change() => self.look_up(),
             Event::Refused { reason: Refusal::Incarnation { highest }, .. }
                 if highest >= self.core.identity().incarnation =>
             {
+                if self.is_evicted_by_word() {
+                    return Some(StopReason::Evicted { epoch: None });
+                }
                 self.refused = self.refused.max(Some(highest));
             }
             Event::LeaveDone { acknowledged, told } => {
@@ -346,12 +385,18 @@ impl Task {
             }
             Event::Standing { standing: Standing::Evicted, epoch } => match self.on_eviction {
                 OnEviction::Return => self.refused = self.refused.max(Some(self.core.identity().incarnation)),
-                OnEviction::Stop => return Some(StopReason::Evicted { epoch }),
+                OnEviction::Stop => return Some(StopReason::Evicted { epoch: Some(epoch) }),
             },
             Event::Superseded { incarnation } => return Some(StopReason::Superseded { incarnation }),
             _ => {}
         }
         None
+    }
+
+    /// Whether a refusal says that this life is on record as dead, and that is for somebody else to deal with: nobody talks
+    /// to the dead, so the view that says so may never come. A life that was never in quorum was refused for its number only.
+    fn is_evicted_by_word(&self) -> bool {
+        self.on_eviction == OnEviction::Stop && self.core.quorum().standing() != Standing::Unvoted
     }
 
     /// Looks all names up again, unless that is under way. The core gets the answer as a command.
@@ -396,7 +441,11 @@ impl Task {
             durable: self.keeper.durable(),
             rng_seed: self.rng_seed,
         };
+        // Before there is another life: the former one owns nothing any more.
+        self.leases.kill_all();
         self.core = Core::new(self.clocks.now(), setup);
+        self.leases.begin_again(&mut self.core, self.clocks.now());
+        self.status.send_modify(|s| s.incarnation = Some(incarnation));
         self.seen_revision = u64::MAX;
         Ok(())
     }
