@@ -28,6 +28,10 @@ impl Timers {
         self.0[timer as usize] = Some(at);
     }
 
+    pub(crate) fn unset(&mut self, timer: Timer) {
+        self.0[timer as usize] = None;
+    }
+
     pub(crate) fn at(&self, timer: Timer) -> Option<Duration> {
         self.0[timer as usize]
     }
