@@ -77,7 +77,7 @@ mod system {
         }
 
         pub(in super::super) fn set(&mut self, at: Duration, clocks: &Clocks) -> io::Result<()> {
-            self.sleep.as_mut().reset(Instant::now() + at.saturating_sub(clocks.now().boot));
+            self.sleep.as_mut().reset(Instant::now() + at.saturating_sub(clocks.boot()));
             Ok(())
         }
 
