@@ -213,7 +213,12 @@ impl Node {
         self.end_probe(at);
         let peer = self.peers.at(at);
         // The next tick works out when the new silence would matter.
-        peer.look_at = Duration::MAX;
+        let look_at = std::mem::replace(&mut peer.look_at, Duration::MAX);
+        if self.timers.at(Timer::Watch) == Some(look_at) {
+            // It was the first to be looked at: nobody is to be woken up for it any more.
+            self.arm_watch(now);
+        }
+        let peer = self.peers.at(at);
         if peer.opinion == Opinion::Trust {
             return;
         }

@@ -4,6 +4,7 @@
 //! handle asks for, datagrams, time. Flows out: datagrams, events, the revision that subscribers watch. Never here: a decision
 //! about the cluster; those are the core's.
 
+mod alarm;
 pub(crate) mod board;
 mod clock;
 pub(crate) mod error;

@@ -6,17 +6,16 @@
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::net::UdpSocket;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::{JoinHandle, yield_now};
-use tokio::time::{Instant, Sleep, sleep_until};
 use tracing::Instrument;
 
+use super::alarm::Alarm;
 use super::board::Board;
 use super::clock::Clocks;
 use super::error::{StartError, StopReason};
@@ -107,6 +106,9 @@ pub(crate) fn start(
     status: watch::Sender<Status>,
 ) -> Result<(), StartError> {
     let clocks = launch.board.clocks();
+    let addr = launch.addr;
+    let alarm = Alarm::new();
+    let alarm = alarm.map_err(|source| StartError::Socket { action: "set a timer for the", addr, source })?;
     let rng_seed = getrandom::u64().map_err(|e| StartError::Random(e.into()))?;
     #[cfg_attr(not(feature = "faults"), expect(unused_mut, reason = "only faults change it"))]
     let mut link = Link::new(launch.socket);
@@ -144,11 +146,11 @@ pub(crate) fn start(
         seen_revision: 0,
         receive_errors: 0,
         lookup: None,
-        lookup_due: Instant::now() + LOOKUP_EVERY,
+        lookup_due: LOOKUP_EVERY,
         refused: None,
         outgoing: Box::new([0; DATAGRAM_MAX]),
-        alarm: Box::pin(sleep_until(Instant::now())),
-        alarm_for: None,
+        alarm,
+        alarm_at: None,
     };
     let span = tracing::info_span!("gossip", node = %task.core.identity().id);
     tokio::spawn(task.run().instrument(span));
@@ -175,17 +177,15 @@ struct Task {
     seen_revision: u64,
     receive_errors: u32,
     lookup: Option<JoinHandle<()>>,
-    lookup_due: Instant,
+    /// On the `boot` clock, as all times here.
+    lookup_due: Duration,
     /// An incarnation that others know of this node, and that it must exceed.
     refused: Option<Incarnation>,
     outgoing: Box<[u8; DATAGRAM_MAX]>,
-    alarm: Pin<Box<Sleep>>,
-    /// What the alarm will ring for.
-    alarm_for: Option<Occasions>,
+    alarm: Alarm,
+    /// When it will ring, if it is set.
+    alarm_at: Option<Duration>,
 }
-
-/// When the core wants to be woken, when the link does, when to look names up.
-type Occasions = (Option<Duration>, Option<Instant>, Option<Instant>);
 
 impl Task {
     async fn run(mut self) {
@@ -241,18 +241,24 @@ impl Task {
         if self.core.poll_timeout().is_some_and(|at| at <= now.boot) {
             self.core.handle_timeout(now);
         }
-        if self.seeds.can_change() && Instant::now() >= self.lookup_due {
+        if self.seeds.can_change() && now.boot >= self.lookup_due {
             self.look_up();
         }
     }
 
     /// Waits for a timer, a datagram or a command. The timer is looked at first: a flood must not hide it.
     async fn wait(&mut self) -> Wake {
-        self.set_alarm();
+        if let Err(error) = self.set_alarm() {
+            return Wake::Broken(error);
+        }
         poll_fn(|cx| {
-            if self.alarm.as_mut().poll(cx).is_ready() {
-                self.alarm_for = None;
-                return Poll::Ready(Wake::Alarm);
+            match self.alarm.poll(cx) {
+                Poll::Ready(Ok(())) => {
+                    self.alarm_at = None;
+                    return Poll::Ready(Wake::Alarm);
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Wake::Broken(error)),
+                Poll::Pending => {}
             }
             if let Poll::Ready(good) = self.keeper.poll(cx) {
                 return Poll::Ready(Wake::Written(good));
@@ -267,21 +273,21 @@ impl Task {
         .await
     }
 
-    /// Sets the alarm anew only if it is to ring for something else: an alarm that moves forward costs tokio a wake-up
-    /// of its own, and reading two clocks makes every reading a little different.
-    fn set_alarm(&mut self) {
+    /// Sets the alarm anew if it would ring too late. One that would ring too early is left alone until that is near: by
+    /// then a later moment may be wanted still, as with each heartbeat that arrives.
+    fn set_alarm(&mut self) -> io::Result<()> {
+        let now = self.clocks.boot();
         let lookup = self.seeds.can_change().then_some(self.lookup_due);
-        let wanted = (self.core.poll_timeout(), self.link.due().map(Instant::from), lookup);
-        if self.alarm_for == Some(wanted) {
-            return;
-        }
-        self.alarm_for = Some(wanted);
-        let (timeout, due, lookup) = wanted;
+        let link = self.link.due().map(|due| now + due.saturating_duration_since(Instant::now()));
         // A core that never wants to be woken has stopped, and then nobody waits.
-        let far = Duration::from_secs(3600);
-        let delay = timeout.map_or(far, |at| at.saturating_sub(self.clocks.now().boot).min(far));
-        let at = [due, lookup].into_iter().flatten().fold(Instant::now() + delay, Instant::min);
-        self.alarm.as_mut().reset(at);
+        let far = now + Duration::from_secs(3600);
+        let wanted = [self.core.poll_timeout(), link, lookup].into_iter().flatten().fold(far, Duration::min);
+        let near = now + self.config.interval() / 8;
+        if self.alarm_at.is_some_and(|at| at == wanted || (near < at && at < wanted)) {
+            return Ok(());
+        }
+        self.alarm_at = Some(wanted);
+        self.alarm.set(wanted, &self.clocks)
     }
 
     /// Hands in all that has arrived; whether that was all. Each datagram's time is read after it was received.
@@ -401,7 +407,7 @@ impl Task {
 
     /// Looks all names up again, unless that is under way. The core gets the answer as a command.
     fn look_up(&mut self) {
-        self.lookup_due = Instant::now() + LOOKUP_EVERY;
+        self.lookup_due = self.clocks.boot() + LOOKUP_EVERY;
         if self.lookup.as_ref().is_some_and(|lookup| !lookup.is_finished()) {
             return;
         }
