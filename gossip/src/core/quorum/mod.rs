@@ -89,7 +89,7 @@ pub struct Settings {
 }
 
 /// One node's part in the quorum.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Quorum<R = Paxos> {
     identity: Identity,
     settings: Settings,
