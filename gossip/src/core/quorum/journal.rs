@@ -4,6 +4,7 @@
 //! on them is held back until the disk has them.
 
 use std::collections::VecDeque;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -199,5 +200,28 @@ impl Journal {
     /// The number of the newest view known, stored or not.
     pub fn newest_epoch(&self) -> Option<Epoch> {
         self.wanted.view.as_ref().map(|view| view.epoch)
+    }
+}
+
+impl Journal {
+    /// Hashes what is on the disk, on its way there, and wanted there.
+    pub(super) fn gist(&self, into: &mut impl Hasher) {
+        (&self.wanted, &self.written, self.broken).hash(into);
+        self.in_flight.as_ref().map(|(_, durable)| durable).hash(into);
+    }
+}
+
+impl Outputs {
+    /// Hashes what waits for the disk. Events tell the user only.
+    pub(super) fn gist(&self, written: u64, into: &mut impl Hasher) {
+        for (version, output) in &self.queue {
+            version.saturating_sub(written).hash(into);
+            match output {
+                Output::Send { to, message } => (to, message).hash(into),
+                Output::Adopted { view, .. } => view.epoch.hash(into),
+                Output::Call(key) => key.hash(into),
+                Output::Event(_) => {}
+            }
+        }
     }
 }

@@ -23,6 +23,7 @@ mod electorate;
 mod evidence;
 mod founders;
 mod founding;
+mod gist;
 mod journal;
 mod lease;
 mod message;
