@@ -8,7 +8,7 @@ use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use super::clock::Moment;
-use super::{Quorum, Register, VouchFor};
+use super::{Durable, Quorum, Register, VouchFor};
 
 impl Moment {
     /// How far away it still is, on each clock.
@@ -21,7 +21,7 @@ impl<R: Register + Hash> Quorum<R> {
     /// Hashes what decides what this node does next, given a `register` whose hash does the same.
     pub fn gist(&self, into: &mut impl Hasher) {
         let now = Moment::from(self.now);
-        self.identity.hash(into);
+        (&self.identity, self.hash, self.newest_hash).hash(into);
         self.journal.gist(into);
         self.outputs.gist(self.journal.written_version(), into);
         self.register.hash(into);
@@ -36,5 +36,20 @@ impl<R: Register + Hash> Quorum<R> {
         let longest = self.journal.stored().vouch_for_max.map(VouchFor::get);
         self.changing.gist(now, sealed.and(longest).unwrap_or_default(), into);
         self.leases.gist(into);
+    }
+
+    /// The engine that decides.
+    pub fn register(&self) -> &R {
+        &self.register
+    }
+
+    /// What the disk has.
+    pub fn stored(&self) -> &Durable {
+        self.journal.stored()
+    }
+
+    /// What is on its way to the disk: a crash leaves this or what was there before.
+    pub fn writing(&self) -> Option<&Durable> {
+        self.journal.writing()
     }
 }
