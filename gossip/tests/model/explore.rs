@@ -40,6 +40,8 @@ where
     for property in checker.model().properties() {
         let path = checker.discovery(property.name);
         match property.expectation {
+            // What was cut may not have come to it yet.
+            stateright::Expectation::Sometimes if cut => {}
             stateright::Expectation::Sometimes => {
                 assert!(path.is_some(), "{name}: never seen: {}", property.name);
             }

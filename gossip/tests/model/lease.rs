@@ -498,7 +498,8 @@ impl Leases {
     /// The mutant that forgets at each view.
     fn forget(&self, state: &mut State, host: u8) {
         let old = &state.hosts[usize::from(host)];
-        if self.scope.mutant == Some(Mutant::ForgetsAtView) && self.is_voter(host) {
+        let stored = old.quorum.writing().is_none();
+        if self.scope.mutant == Some(Mutant::ForgetsAtView) && self.is_voter(host) && stored {
             let view = old.quorum.view().cloned();
             let found = Durable { view, ..Durable::default() };
             state.hosts[usize::from(host)] = Host::of(self.start(host, old.now, found), None, old.now);
@@ -822,14 +823,88 @@ fn mutant(mutant: Mutant, scope: Scope) {
 
 #[test]
 fn lease_plain() {
-    check("lease, plain", Scope::default());
+    check("lease, three voters", Scope::default());
+    let again = Scope { restores: true, epochs: 4, voters: vec![1, 2], disks: vec![1, 2], ..Scope::default() };
+    check("lease, two voters, restored", again.clone());
+    mutant(Mutant::CertificateUnbound, again.clone());
+    mutant(Mutant::ForgetsAtView, again);
 }
 
 #[test]
 fn lease_restarts() {
-    let restarts = Scope { restarts: true, slow_disks: true, voters: vec![1, 2], disks: vec![1, 2], ..Scope::default() };
+    let restarts =
+        Scope { restarts: true, slow_disks: true, voters: vec![1, 2], disks: vec![1, 2], ..Scope::default() };
     check("lease, two voters, restarts", restarts.clone());
     mutant(Mutant::CertifiesAtOnce, restarts.clone());
     mutant(Mutant::VolatileView, restarts.clone());
-    mutant(Mutant::ForgetsAtView, restarts);
+    let set = Scope { vouch_for: vec![4, 2], epochs: 3, slow_disks: false, ..restarts };
+    check("lease, two voters, restarts, shorter vouchers", set.clone());
+    mutant(Mutant::ForgetsLongest, set);
+}
+
+#[test]
+fn lease_lives() {
+    let two = Scope { voters: vec![1, 2], disks: vec![1, 2], ..Scope::default() };
+    let lives = Scope { suspects: vec![("x", 2)], ..two };
+    check("lease, an earlier life than the one suspected", lives.clone());
+    mutant(Mutant::OldLifeForgotten, lives.clone());
+    if full() {
+        check("lease, two lives of a name", Scope { holders: vec![("x", 1), ("x", 2)], ..lives });
+    }
+}
+
+#[test]
+fn lease_clocks() {
+    let two = Scope { voters: vec![1, 2], disks: vec![1, 2], ..Scope::default() };
+    // The voters' clocks are as fast as rho allows, the holder's as slow.
+    let drift = Scope { vouch_for: vec![4], rho: 1.0 / 3.0, rates: [(2, 2), (1, 1)], ..two.clone() };
+    check("lease, clocks drift apart", drift.clone());
+    mutant(Mutant::WholeVoucher, drift);
+    mutant(Mutant::FromArrival, Scope { late: true, ..two.clone() });
+    // One of the voters' clocks is slewed far beyond rho.
+    let slewed = Scope { rates: [(3, 1), (1, 1)], ..two.clone() };
+    check("lease, a voter's clock is slewed", slewed.clone());
+    mutant(Mutant::VoterReadsBoot, slewed);
+    // The holder's host sleeps half of the time.
+    let asleep = Scope { vouch_for: vec![4], rates: [(2, 2), (2, 1)], ..two };
+    check("lease, the holder's host sleeps", asleep.clone());
+    mutant(Mutant::HolderReadsRaw, asleep);
+}
+
+#[test]
+fn voters_change() {
+    // Nothing is shared: the old voter's word is worth nothing after.
+    let apart = Scope { voters: vec![1], disks: vec![1, 2], seals: vec![vec![2]], epochs: 4, ..Scope::default() };
+    check("change, one voter for another", apart.clone());
+    mutant(Mutant::ChangeAtOnce, apart.clone());
+    mutant(Mutant::SealedByOne, apart.clone());
+    mutant(Mutant::ElectorateUnbound, apart.clone());
+    let again = Scope { unseals: true, epochs: 6, ..apart };
+    mutant(Mutant::SealUnbound, again.clone());
+    if full() {
+        check("change, one voter for another, unsealed and sealed again", again);
+    }
+}
+
+#[test]
+fn voters_change_overlapping() {
+    let overlap = Scope {
+        voters: vec![1, 2],
+        disks: vec![1, 2, 3],
+        seals: vec![vec![2, 3]],
+        epochs: 4,
+        ..Scope::default()
+    };
+    mutant(Mutant::ChangeAtOnce, overlap.clone());
+    if full() {
+        check("change, one of two voters", overlap);
+    }
+}
+
+#[test]
+fn voters_hold() {
+    let own = Scope { holders: vec![("v1", 1)], suspects: vec![("v1", 1)], ..Scope::default() };
+    check("lease, a voter holds", own.clone());
+    mutant(Mutant::Shrinks, Scope { epochs: 3, ..own.clone() });
+    mutant(Mutant::SelfUnrecorded, Scope { seals: vec![vec![2, 3], vec![1]], epochs: 4, ..own });
 }

@@ -12,10 +12,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gossip::core::quorum::{
-    Durable, Envelope, Founders, Message, Output, Quorum, Recipient, Settings, Sighting, Start, Subject,
-    Voters, VouchFor, Wish, Witness,
+    Delta, Durable, Envelope, Founders, Message, Output, Quorum, Recipient, Settings, Sighting, Start, Subject,
+    View, Voters, VouchFor, Wish, Witness,
 };
-use gossip::core::register::{Ballots, Paxos, RegisterMessage};
+use gossip::core::register::{Ballot, Ballots, Paxos, RegisterMessage};
 use gossip::wire::{Key, Tag};
 use gossip::{BootId, Identity, Incarnation, NodeId, StorageId};
 use stateright::{Model, Property};
@@ -51,12 +51,23 @@ struct Scope {
     wipes: bool,
     /// Whether voters that accepted a value finish it, and proposers repeat themselves and give up.
     timers: bool,
+    /// Whether a write takes time.
+    slow_disks: bool,
     mutant: Option<Mutant>,
 }
 
 impl Default for Scope {
     fn default() -> Self {
-        Self { asked: vec![0, 1], epochs: 1, rounds: 2, crashes: 0, wipes: false, timers: true, mutant: None }
+        Self {
+            asked: vec![0, 1],
+            epochs: 1,
+            rounds: 2,
+            crashes: 0,
+            wipes: false,
+            timers: false,
+            slow_disks: false,
+            mutant: None,
+        }
     }
 }
 
@@ -239,7 +250,9 @@ impl Epochs {
         act(&mut quorum);
         let mut sent = Vec::new();
         loop {
-            quorum.poll_write();
+            if quorum.poll_write().is_some() && !self.0.slow_disks {
+                quorum.handle_written(NOW.into(), &Calm, true);
+            }
             let Some(output) = quorum.poll_output() else { break };
             match output {
                 Output::Send { to: Recipient::Voter(to), message } if to == StorageId([state.hosts[at].storage; 16]) => {
@@ -248,7 +261,7 @@ impl Epochs {
                 }
                 Output::Send { to, message } => sent.push((to, message)),
                 Output::Adopted { view, decided_here, .. } => {
-                    let (epoch, hash) = (view.epoch.get() as usize, gossip::core::quorum::View::hash(&view));
+                    let (epoch, hash) = (view.epoch.get() as usize, View::hash(&view));
                     match state.decided.get(epoch - 1) {
                         Some(known) => state.split |= *known != hash,
                         None => state.decided.push(hash),
@@ -280,7 +293,7 @@ impl Epochs {
                 (Some(Mutant::DropsForced), RegisterMessage::Promise { accepted, .. }) => *accepted = None,
                 (Some(Mutant::TwoValues), RegisterMessage::Accept { delta, .. }) if to == 2 => {
                     let (id, lease) = (name("oZ"), name("Z"));
-                    *delta = gossip::core::quorum::Delta::Acquire { lease, owner: owner(id), request: 1 };
+                    *delta = Delta::Acquire { lease, owner: owner(id), request: 1 };
                 }
                 _ => {}
             }
@@ -320,6 +333,24 @@ impl Epochs {
             Message::Register { message: RegisterMessage::Prepare { ballot }, .. } => ballot.round.into(),
             _ => 0,
         }
+    }
+}
+
+impl State {
+    /// Whether what a majority has accepted in one ballot, and thereby chosen, is what was stored.
+    fn keeps_what_is_chosen(&self) -> bool {
+        let accepted = |host: &Host| {
+            let Durable { view, ballots, .. } = host.quorum.stored();
+            Some((view.clone()?, ballots.accepted.clone()?))
+        };
+        let all: Vec<(Arc<View>, (Ballot, Delta))> = self.hosts.iter().filter_map(accepted).collect();
+        all.iter().all(|it| {
+            let chosen = 2 * all.iter().filter(|other| *other == it).count() > usize::from(VOTERS);
+            let (view, (_, delta)) = it;
+            let stored = self.decided.get(view.epoch.get() as usize);
+            !chosen
+                || stored.is_none_or(|stored| view.after(delta).is_ok_and(|next| View::hash(&next) == *stored))
+        })
     }
 }
 
@@ -398,7 +429,7 @@ impl Model for Epochs {
 
     fn properties(&self) -> Vec<Property<Self>> {
         let mut properties = vec![
-            Property::always(S1, |_, state: &State| !state.split),
+            Property::always(S1, |_, state: &State| !state.split && state.keeps_what_is_chosen()),
             Property::sometimes("all that may be is decided", |model: &Self, state: &State| {
                 state.decided.len() as u64 == model.0.epochs
             }),
@@ -431,11 +462,28 @@ fn mutant(mutant: Mutant, scope: Scope) {
 
 #[test]
 fn register_one_epoch() {
-    check("register, two proposers", Scope { timers: false, ..Scope::default() });
+    check("register, two proposers, a round", Scope { rounds: 1, ..Scope::default() });
+    mutant(Mutant::DropsForced, Scope::default());
+    mutant(Mutant::TwoValues, Scope::default());
 }
 
 #[test]
-fn register_mutants() {
-    mutant(Mutant::DropsForced, Scope::default());
-    mutant(Mutant::TwoValues, Scope::default());
+fn register_crashes() {
+    let crashes = Scope { crashes: 1, rounds: 1, ..Scope::default() };
+    let one = Scope { asked: vec![0], slow_disks: true, wipes: true, ..crashes.clone() };
+    check("register, one proposer, a crash during a write, a disk lost", one.clone());
+    mutant(Mutant::SameLife, one);
+    mutant(Mutant::ForgetsPromise, crashes.clone());
+    mutant(Mutant::Amnesiac, crashes);
+}
+
+/// Too many states to finish: as many as are reached, breadth first.
+#[test]
+fn register_further() {
+    let far = if full() { 20_000_000 } else { 100_000 };
+    let cut = |name: &str, scope| holds(name, Epochs(scope), Some(far));
+    let all = Scope { crashes: 1, slow_disks: true, timers: true, wipes: true, ..Scope::default() };
+    cut("register, two proposers, two rounds", Scope::default());
+    cut("register, two epochs", Scope { epochs: 2, ..Scope::default() });
+    cut("register, two proposers, crashes, timers, a disk lost", all);
 }
