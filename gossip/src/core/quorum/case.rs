@@ -4,6 +4,7 @@
 //! stays a case, at every voter, until that has ended (D4).
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use super::delta::{Delta, Subject, Subjects};
@@ -220,5 +221,15 @@ impl<R: Register> Quorum<R> {
     pub(super) fn verdict_is_pending(&self) -> bool {
         let sealed = self.view().is_some_and(|view| view.electorate.next.is_some());
         sealed || self.cases.open.values().any(|case| !case.asked.is_empty())
+    }
+}
+
+impl Cases {
+    /// Hashes what has been answered and certified.
+    pub(super) fn gist(&self, into: &mut impl Hasher) {
+        for (subject, case) in &self.open {
+            (subject, &case.certificates, case.certified).hash(into);
+            case.answers.iter().for_each(|(voter, (opinion, _))| (voter, opinion).hash(into));
+        }
     }
 }

@@ -5,6 +5,7 @@
 //! ones has the view.
 
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use super::clock::Moment;
@@ -162,5 +163,14 @@ impl<R: Register> Quorum<R> {
         if view.electorate.next.is_some() && view.electorate.vouches(&from) {
             self.changing.heard.insert(from, (epoch, certified));
         }
+    }
+}
+
+impl Changing {
+    /// Hashes how much longer a seal must be stored, and what has been heard of it.
+    pub(super) fn gist(&self, now: Moment, longest: Duration, into: &mut impl Hasher) {
+        let until = self.sealed_at.plus(longest);
+        (!until.passed_on_both(now)).then(|| until.left(now)).hash(into);
+        self.heard.hash(into);
     }
 }

@@ -196,3 +196,10 @@ impl<R: Register> Quorum<R> {
         }
     }
 }
+
+impl Founding {
+    /// Hashes who has agreed.
+    pub(super) fn gist(&self, into: &mut impl std::hash::Hasher) {
+        std::hash::Hash::hash(&self.agreed, into);
+    }
+}

@@ -4,6 +4,7 @@
 //! on them is held back until the disk has them.
 
 use std::collections::VecDeque;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -119,6 +120,11 @@ impl Journal {
         Some(&self.in_flight.insert((self.version, self.wanted.clone())).1)
     }
 
+    /// The state that is being written.
+    pub fn writing(&self) -> Option<&Durable> {
+        self.in_flight.as_ref().map(|(_, durable)| durable)
+    }
+
     /// The write that was begun last has ended: well, or not. After one that has failed this node only watches: views are
     /// followed in memory, and nothing that a disk would have to back may leave any more.
     pub fn on_written(&mut self, good: bool) {
@@ -213,5 +219,42 @@ impl Journal {
     /// The number of the newest view known, stored or not.
     pub fn newest_epoch(&self) -> Option<Epoch> {
         self.wanted.view.as_ref().map(|view| view.epoch)
+    }
+}
+
+impl Journal {
+    /// Hashes what is on the disk, on its way there, and wanted there.
+    pub(super) fn gist<H: Hasher>(&self, into: &mut H) {
+        // Views are hashed by whoever knows their fingerprints already.
+        let hash = |durable: &Durable, into: &mut H| {
+            (&durable.founders, &durable.ballots, durable.vouch_for_max).hash(into);
+        };
+        hash(&self.wanted, into);
+        hash(&self.written, into);
+        self.broken.hash(into);
+        if let Some((_, durable)) = &self.in_flight {
+            hash(durable, into);
+            durable.view.as_ref().map(|view| view.epoch).hash(into);
+        }
+    }
+}
+
+impl Outputs {
+    /// Hashes what waits for the disk, as a set: messages may be doubled and overtake each other anyway. Questions belong to
+    /// a schedule, and events tell the user only.
+    pub(super) fn gist(&self, written: u64, into: &mut impl Hasher) {
+        let mut waiting = std::collections::BTreeSet::new();
+        for (version, output) in &self.queue {
+            let mut hasher = std::hash::DefaultHasher::new();
+            version.saturating_sub(written).hash(&mut hasher);
+            match output {
+                Output::Send { message: Message::Ask { .. } | Message::Inquire { .. }, .. } => continue,
+                Output::Send { to, message } => (to, message).hash(&mut hasher),
+                Output::Adopted { view, .. } => view.epoch.hash(&mut hasher),
+                Output::Call { .. } | Output::Event(_) => continue,
+            }
+            waiting.insert(hasher.finish());
+        }
+        waiting.hash(into);
     }
 }

@@ -4,6 +4,7 @@
 //! process, which ends at the first moment no majority vouches for the node, and never revives (T1).
 
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use super::message::{Denial, Message, Names, Recipient, Wish};
@@ -378,5 +379,12 @@ impl<R: Register> Quorum<R> {
             self.leases.errand = None;
             self.say(Event::RequestDenied { reason });
         }
+    }
+}
+
+impl Leases {
+    /// Hashes what is wanted, and how.
+    pub(super) fn gist(&self, into: &mut impl Hasher) {
+        (&self.wanted, &self.errand, self.next_number).hash(into);
     }
 }

@@ -23,6 +23,7 @@ mod electorate;
 mod evidence;
 mod founders;
 mod founding;
+mod gist;
 mod journal;
 mod lease;
 mod message;
@@ -89,7 +90,7 @@ pub struct Settings {
 }
 
 /// One node's part in the quorum.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Quorum<R = Paxos> {
     identity: Identity,
     settings: Settings,

@@ -1,6 +1,7 @@
 //! A voter's side of requests: what others asked it to have decided.
 
 use std::collections::VecDeque;
+use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use super::delta::{Delta, Subject};
@@ -129,5 +130,14 @@ fn denial(reason: Inapplicable) -> Option<Denial> {
         Inapplicable::Full => Some(Denial::Full),
         Inapplicable::EarlierLife => Some(Denial::EarlierLife),
         Inapplicable::Votes | Inapplicable::Moot | Inapplicable::Barred | Inapplicable::Held => None,
+    }
+}
+
+impl Requests {
+    /// Hashes what waits.
+    pub(super) fn gist(&self, into: &mut impl Hasher) {
+        for Request { owner, number, wish, from, .. } in &self.waiting {
+            (owner, number, wish, from).hash(into);
+        }
     }
 }

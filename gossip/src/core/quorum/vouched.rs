@@ -1,6 +1,7 @@
 //! A holder's side of vouchers: who vouches for this node, and until when that makes a majority.
 
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use super::clock::Moment;
@@ -95,4 +96,16 @@ impl Vouched {
 pub fn lease_of(voucher: VouchFor, rho: f64, margin: Duration) -> Duration {
     let length = voucher.get().as_secs_f64() * (1.0 - rho) / (1.0 + rho);
     Duration::try_from_secs_f64(length).unwrap_or_default().saturating_sub(margin)
+}
+
+impl Vouched {
+    /// Hashes what has not passed.
+    pub(super) fn gist(&self, now: Moment, into: &mut impl Hasher) {
+        self.electorates.hash(into);
+        for (voter, (electorate, until)) in &self.vouchers {
+            if now.boot < until.boot {
+                (voter, electorate, until.left(now)).hash(into);
+            }
+        }
+    }
 }

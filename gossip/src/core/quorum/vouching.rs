@@ -1,6 +1,7 @@
 //! A voter's side of vouchers: what it promised to whom, and when that has run out.
 
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use super::clock::Moment;
@@ -50,5 +51,18 @@ impl Vouching {
     /// Forgets what has passed.
     pub fn forget(&mut self, now: Moment) {
         self.until.retain(|_, until| !until.passed_on_both(now));
+    }
+}
+
+impl Vouching {
+    /// Hashes what has not passed.
+    pub(super) fn gist(&self, now: Moment, into: &mut impl Hasher) {
+        let left = |until: &Moment| (!until.passed_on_both(now)).then(|| until.left(now));
+        left(&self.amnesty).hash(into);
+        for (life, until) in &self.until {
+            if let Some(left) = left(until) {
+                (life, left).hash(into);
+            }
+        }
     }
 }
