@@ -143,7 +143,7 @@ pub(super) fn leaves_unsuspected(log: &Log) -> Judgement {
         let back =
             log.deeds().find(|(t, d)| *t > at && **d == Deed::Started(leaver)).map_or(log.end(), |(t, _)| t);
         let accused = log.said().find(|(t, _, line)| {
-            (at..back).contains(t) && matches!(line, Line::Suspected(target) if *target == leaver)
+            (at..=back).contains(t) && matches!(line, Line::Suspected(target) if *target == leaver)
         });
         if let Some((t, by, _)) = accused {
             let (by, leaver) = (name(by), name(leaver));
