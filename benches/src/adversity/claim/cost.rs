@@ -40,6 +40,17 @@ fn judge_growth(log: &Log, limit: u64, growth: fn(&Cost) -> i64, unit: &str) -> 
     Judgement::of(most <= limit.cast_signed(), format!("at most {most:+} {unit} ({})", name(worst.node)))
 }
 
+pub(super) fn flood_arrives(log: &Log, datagrams: u64) -> Judgement {
+    let most = log.said().filter_map(|(_, _, line)| match line {
+        Line::Counters { rejected, .. } => Some(*rejected),
+        _ => None,
+    });
+    match most.max() {
+        Some(most) => Judgement::of(most > datagrams, format!("{most} rejected")),
+        None => Judgement::Open("no node counts what it rejects".into()),
+    }
+}
+
 pub(super) fn no_surprise(log: &Log) -> Judgement {
     let presence = Presence::of(log);
     let surprise = log.said().find_map(|(at, by, line)| {
@@ -75,8 +86,8 @@ mod tests {
                 node,
                 Sample { cpu_s: 1.0, resident_kb: 5_000, descriptors: 9, ..Sample::default() },
             );
-            log.says(10.0, node, Line::Counters { sent_bytes: 1_000, sent: 10 });
-            log.says(20.0, node, Line::Counters { sent_bytes: 101_000, sent: 510 });
+            log.says(10.0, node, Line::Counters { sent_bytes: 1_000, sent: 10, rejected: 0 });
+            log.says(20.0, node, Line::Counters { sent_bytes: 101_000, sent: 510, rejected: 900 });
             log.sample(
                 20.0,
                 node,
@@ -93,6 +104,7 @@ mod tests {
         assert!(!payload(&log, 10_001.0).is_broken() && payload(&log, 9_999.0).is_broken());
         assert!(!memory_growth(&log, 1_000).is_broken() && memory_growth(&log, 999).is_broken());
         assert!(!descriptor_growth(&log, 2).is_broken() && descriptor_growth(&log, 1).is_broken());
+        assert!(!flood_arrives(&log, 899).is_broken() && flood_arrives(&log, 900).is_broken());
         assert!(matches!(cpu(&healthy(2), 1.0), Judgement::Open(_)));
     }
 

@@ -15,6 +15,11 @@ use super::observe::Log;
 pub(crate) enum Claim {
     /// A killed node is suspected by every survivor within `all_s`, and by half of them within `median_s`.
     Detected { all_s: f64, median_s: f64 },
+    /// Whoever is kept from hearing another suspects it within this, and so does everybody who observes a stopped node: a fault
+    /// that nobody notices is no test.
+    Noticed { seconds: f64 },
+    /// Some node is sent at least so many datagrams that it rejects.
+    FloodArrives { datagrams: u64 },
     /// No suspicion of a healthy, reachable node lasts longer than this; 0: there is none.
     NoMistakeLasts { seconds: f64 },
     /// After it has gone on, a stopped node suspects no node that is running, for ten seconds.
@@ -75,6 +80,10 @@ impl Claim {
                     "a killed node is suspected by every survivor within {all_s} s, by half within {median_s} s"
                 )
             }
+            Self::Noticed { seconds } => {
+                format!("whoever cannot hear a node any more suspects it within {seconds} s")
+            }
+            Self::FloodArrives { datagrams } => format!("one node rejects more than {datagrams} datagrams"),
             Self::NoMistakeLasts { seconds: 0.0 } => "nobody suspects a healthy node".into(),
             Self::NoMistakeLasts { seconds } => {
                 format!("no suspicion of a healthy node lasts longer than {seconds} s")
@@ -121,6 +130,8 @@ impl Claim {
     pub(crate) fn judge(&self, log: &Log) -> Judgement {
         match *self {
             Self::Detected { all_s, median_s } => suspicion::detected(log, all_s, median_s),
+            Self::Noticed { seconds } => suspicion::noticed(log, seconds),
+            Self::FloodArrives { datagrams } => cost::flood_arrives(log, datagrams),
             Self::NoMistakeLasts { seconds } => suspicion::no_mistake_lasts(log, seconds),
             Self::WakesWithoutAccusing => suspicion::wakes_without_accusing(log),
             Self::KnowsOfItsPause => suspicion::knows_of_its_pause(log),

@@ -35,6 +35,38 @@ pub(super) fn detected(log: &Log, all_s: f64, median_s: f64) -> Judgement {
     Judgement::of(holds, format!("first {first:.2}, median {middle:.2}, last {last:.2} s over {kills} kills"))
 }
 
+pub(super) fn noticed(log: &Log, seconds: f64) -> Judgement {
+    let (presence, beliefs) = (Presence::of(log), observe::Beliefs::of(log));
+    let mut after = Vec::new();
+    for (at, deed) in log.deeds() {
+        let pairs: Vec<(usize, usize)> = match deed {
+            Deed::FaultBegins(fault) => fault.excused.iter().copied().collect(),
+            Deed::Stopped(node) => (0..log.nodes).filter(|o| o != node).map(|o| (o, *node)).collect(),
+            _ => continue,
+        };
+        for (observer, target) in
+            pairs.into_iter().filter(|(o, _)| presence.runs_throughout(*o, at, at + seconds))
+        {
+            let changes = beliefs.changes(observer, target);
+            let when = changes.iter().find(|(t, held)| *t >= at && *held == observe::Held::Suspect);
+            match when {
+                Some((t, _)) => after.push(t - at),
+                None => {
+                    let (observer, target) = (name(observer), name(target));
+                    return Judgement::Broken(format!(
+                        "{observer} never suspected {target}, which it cannot hear from {at:.1} s on"
+                    ));
+                }
+            }
+        }
+    }
+    let Some(middle) = median(&mut after) else {
+        return Judgement::Open("nobody was kept from hearing another".into());
+    };
+    let last = after[after.len() - 1];
+    Judgement::of(last <= seconds, format!("median {middle:.2}, last {last:.2} s"))
+}
+
 pub(super) fn no_mistake_lasts(log: &Log, longest: f64) -> Judgement {
     let mistakes = mistakes(log);
     let Some(worst) = mistakes.iter().max_by(|a, b| a.seconds.total_cmp(&b.seconds)) else {
@@ -208,6 +240,21 @@ mod tests {
         log.says(12.0, 0, Line::Suspected(1));
         log.says(12.5, 0, Line::Trusted(1));
         assert!(no_mistake_lasts(&log, 0.4).is_broken());
+    }
+
+    #[test]
+    fn a_fault_that_is_not_noticed_is_caught() {
+        let mut log = healthy(3);
+        log.fault(4.0, &[(0, 1)]);
+        log.did(8.0, Deed::FaultEnds("trouble".into()));
+        log.did(20.0, Deed::Mark("end"));
+        assert!(noticed(&log, 2.0).is_broken());
+        let mut log = healthy(3);
+        log.did(4.0, Deed::Stopped(1));
+        log.all_say(5.0, 1, Line::Suspected);
+        log.did(9.0, Deed::Continued(1));
+        assert!(!noticed(&log, 2.0).is_broken() && noticed(&log, 0.5).is_broken());
+        assert!(matches!(noticed(&healthy(3), 2.0), Judgement::Open(_)));
     }
 
     #[test]

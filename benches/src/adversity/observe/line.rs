@@ -19,6 +19,7 @@ pub(crate) enum Line {
     Counters {
         sent_bytes: u64,
         sent: u64,
+        rejected: u64,
     },
     /// A numbered verdict of the quorum.
     Verdict {
@@ -70,7 +71,11 @@ pub(crate) fn parse(text: &str, nodes: usize) -> Line {
         ("trusted", Some(node)) => Line::Trusted(node),
         ("unsure", Some(node)) => Line::Unsure(node),
         ("paused", _) => Line::Paused { seconds: value["seconds"].as_f64().unwrap_or_default() },
-        ("counters", _) => Line::Counters { sent_bytes: number("sent_bytes"), sent: number("sent") },
+        ("counters", _) => Line::Counters {
+            sent_bytes: number("sent_bytes"),
+            sent: number("sent"),
+            rejected: number("rejected"),
+        },
         ("verdict", Some(target)) => {
             Line::Verdict { target, verdict: word("verdict"), epoch: number("epoch") }
         }

@@ -222,7 +222,7 @@ fn cost(log: &Log, node: usize) -> Option<Cost> {
     let counters: Vec<(f64, u64, u64)> = log
         .said()
         .filter_map(|(at, by, line)| match line {
-            Line::Counters { sent_bytes, sent } if by == node => Some((at, *sent_bytes, *sent)),
+            Line::Counters { sent_bytes, sent, .. } if by == node => Some((at, *sent_bytes, *sent)),
             _ => None,
         })
         .collect();

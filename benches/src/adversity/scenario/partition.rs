@@ -4,7 +4,14 @@ use super::{Claim, Need, Scenario, Stage};
 use crate::adversity::network::{Impairment, Links};
 
 pub(super) fn scenarios() -> Vec<Scenario> {
-    let claims = || vec![Claim::NoMistakeLasts { seconds: 1.0 }, Claim::Recovers { seconds: 15.0 }];
+    let noticed = Claim::Noticed { seconds: 2.0 };
+    let claims = || {
+        vec![
+            Claim::Noticed { seconds: 2.0 },
+            Claim::NoMistakeLasts { seconds: 1.0 },
+            Claim::Recovers { seconds: 15.0 },
+        ]
+    };
     let needs = Need::Network(Impairment::Cut);
     vec![
         Scenario::new(
@@ -25,7 +32,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         Scenario::new(
             "partition-10min",
             "three fifths of the nodes and the rest cannot reach each other for ten minutes",
-            vec![Claim::NoMistakeLasts { seconds: 1.0 }, Claim::Recovers { seconds: 30.0 }],
+            vec![noticed, Claim::NoMistakeLasts { seconds: 1.0 }, Claim::Recovers { seconds: 30.0 }],
             |stage| split(stage, &[3, 2], 600.0),
         )
         .long()

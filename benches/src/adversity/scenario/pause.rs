@@ -5,6 +5,7 @@ use super::{Claim, Scenario, Stage};
 pub(super) fn scenarios() -> Vec<Scenario> {
     let claims = || {
         vec![
+            Claim::Noticed { seconds: 1.5 },
             Claim::WakesWithoutAccusing,
             Claim::KnowsOfItsPause,
             Claim::NoMistakeLasts { seconds: 1.0 },

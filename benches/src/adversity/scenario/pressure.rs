@@ -21,6 +21,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             "100,000 datagrams a second of random bytes at one node for 10 s",
             vec![
                 Claim::NoMistakeLasts { seconds: 0.0 },
+                Claim::FloodArrives { datagrams: 500_000 },
                 Claim::MemoryGrowth { kb: 8_000 },
                 Claim::DescriptorGrowth { count: 0 },
                 Claim::Recovers { seconds: 5.0 },
