@@ -2,7 +2,7 @@
 
 use super::{Judgement, median};
 use crate::adversity::observe::{
-    self, Deed, Line, Log, Presence, detections, known_by_all, mistakes, name, recoveries,
+    self, Deed, Line, Log, Presence, detections, known_by_all, mistakes, name, notices, recoveries,
 };
 
 /// How long after it has gone on a node's accusations are held against it.
@@ -36,27 +36,16 @@ pub(super) fn detected(log: &Log, all_s: f64, median_s: f64) -> Judgement {
 }
 
 pub(super) fn noticed(log: &Log, seconds: f64) -> Judgement {
-    let (presence, beliefs) = (Presence::of(log), observe::Beliefs::of(log));
     let mut after = Vec::new();
-    for (at, deed) in log.deeds() {
-        let pairs: Vec<(usize, usize)> = match deed {
-            Deed::FaultBegins(fault) => fault.excused.iter().copied().collect(),
-            Deed::Stopped(node) => (0..log.nodes).filter(|o| o != node).map(|o| (o, *node)).collect(),
-            _ => continue,
-        };
-        for (observer, target) in
-            pairs.into_iter().filter(|(o, _)| presence.runs_throughout(*o, at, at + seconds))
-        {
-            let changes = beliefs.changes(observer, target);
-            let when = changes.iter().find(|(t, held)| *t >= at && *held == observe::Held::Suspect);
-            match when {
-                Some((t, _)) => after.push(t - at),
-                None => {
-                    let (observer, target) = (name(observer), name(target));
-                    return Judgement::Broken(format!(
-                        "{observer} never suspected {target}, which it cannot hear from {at:.1} s on"
-                    ));
-                }
+    for notice in notices(log).into_iter().filter(|notice| notice.lasted >= seconds) {
+        match notice.after {
+            Some(seconds) => after.push(seconds),
+            None => {
+                let (observer, target) = (name(notice.observer), name(notice.target));
+                return Judgement::Broken(format!(
+                    "{observer} never suspected {target}, which it could not hear from {:.1} s on",
+                    notice.at
+                ));
             }
         }
     }

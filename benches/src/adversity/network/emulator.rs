@@ -32,7 +32,7 @@ impl Emulated {
         if let Some(impairment) = links.uniform_from(node) {
             commands.push(format!("fault {} out", words(impairment)));
         } else {
-            for (to, impairment) in links.from_node(node) {
+            for (to, impairment) in links.sent_by(node) {
                 commands.push(format!("fault {} {} out", words(impairment), self.addrs[to]));
             }
         }

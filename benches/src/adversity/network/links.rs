@@ -70,18 +70,18 @@ impl Links {
         self.faults.iter().filter(|(_, i)| **i == Impairment::Cut).map(|((from, to), _)| (*to, *from))
     }
 
-    pub(crate) fn from_node(&self, from: usize) -> impl Iterator<Item = (usize, Impairment)> {
+    pub(crate) fn sent_by(&self, from: usize) -> impl Iterator<Item = (usize, Impairment)> {
         self.faults.iter().filter(move |((f, _), _)| *f == from).map(|((_, to), i)| (*to, *i))
     }
 
-    pub(crate) fn to_node(&self, to: usize) -> impl Iterator<Item = (usize, Impairment)> {
+    pub(crate) fn sent_to(&self, to: usize) -> impl Iterator<Item = (usize, Impairment)> {
         self.faults.iter().filter(move |((_, t), _)| *t == to).map(|((from, _), i)| (*from, *i))
     }
 
     /// The impairment of everything that a node sends, if it is the same to all.
     pub(crate) fn uniform_from(&self, from: usize) -> Option<Impairment> {
-        let mut all = self.from_node(from).map(|(_, impairment)| impairment);
+        let mut all = self.sent_by(from).map(|(_, impairment)| impairment);
         let first = all.next()?;
-        (all.all(|other| other == first) && self.from_node(from).count() == self.nodes - 1).then_some(first)
+        (all.all(|other| other == first) && self.sent_by(from).count() == self.nodes - 1).then_some(first)
     }
 }

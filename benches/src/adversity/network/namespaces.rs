@@ -76,7 +76,7 @@ impl Namespaces {
 
     /// Writes anew the rules for what a node receives.
     pub(super) fn apply(&self, links: &Links, node: usize) -> anyhow::Result<()> {
-        let rules = rules(links.to_node(node).map(|(from, impairment)| (self.addr(from), impairment)))?;
+        let rules = rules(links.sent_to(node).map(|(from, impairment)| (self.addr(from), impairment)))?;
         let name = self.name(node);
         feed(&["ip", "netns", "exec", &name, "nft", "-f", "-"], &rules)
             .context("cannot set packet filter rules")

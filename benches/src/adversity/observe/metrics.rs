@@ -47,6 +47,45 @@ fn first_suspected(beliefs: &Beliefs, observer: usize, target: usize, from: f64,
     changes.iter().find(|(t, held)| (from..=until).contains(t) && *held == Held::Suspect).map(|(t, _)| *t)
 }
 
+/// How an observer noticed that it could not hear a node any more, because of a fault or because that was stopped.
+#[derive(Debug)]
+pub(crate) struct Notice {
+    pub(crate) observer: usize,
+    pub(crate) target: usize,
+    pub(crate) at: f64,
+    /// For how long it could not.
+    pub(crate) lasted: f64,
+    /// Seconds until it suspected the node; None if it did not while that lasted.
+    pub(crate) after: Option<f64>,
+}
+
+/// One entry for each observer and each node that it could not hear, if the observer itself ran all the time.
+pub(crate) fn notices(log: &Log) -> Vec<Notice> {
+    let (presence, beliefs) = (Presence::of(log), Beliefs::of(log));
+    let mut notices = Vec::new();
+    for (at, deed) in log.deeds() {
+        let (pairs, end): (Vec<(usize, usize)>, Deed) = match deed {
+            Deed::FaultBegins(fault) => {
+                (fault.excused.iter().copied().collect(), Deed::FaultEnds(fault.text.clone()))
+            }
+            Deed::Stopped(node) => {
+                ((0..log.nodes).filter(|o| o != node).map(|o| (o, *node)).collect(), Deed::Continued(*node))
+            }
+            _ => continue,
+        };
+        let until = log.deeds().find(|(t, d)| *t > at && **d == end).map_or(log.end(), |(t, _)| t);
+        for (observer, target) in pairs {
+            // In a large cluster only neighbours watch.
+            let watches = log.full_mesh || beliefs.at(observer, target, at) != Held::Nothing;
+            if watches && presence.runs_throughout(observer, at, until) {
+                let after = first_suspected(&beliefs, observer, target, at, until).map(|t| t - at);
+                notices.push(Notice { observer, target, at, lasted: until - at, after });
+            }
+        }
+    }
+    notices
+}
+
 /// A suspicion of a node that ran and could be reached.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Mistake {

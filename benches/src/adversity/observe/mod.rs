@@ -16,5 +16,5 @@ pub(crate) use belief::{Beliefs, Held};
 pub(crate) use lease::holder;
 pub(crate) use line::{LeaseState, Line, parse};
 pub(crate) use log::{Deed, Fault, Log, Sample, What, name};
-pub(crate) use metrics::{Cost, costs, detections, known_by_all, mistakes, recoveries};
+pub(crate) use metrics::{Cost, costs, detections, known_by_all, mistakes, notices, recoveries};
 pub(crate) use presence::Presence;

@@ -1,7 +1,7 @@
 //! The figures of one outcome, by name and unit.
 
 use crate::adversity::claim::median;
-use crate::adversity::observe::{Cost, Log, costs, detections, known_by_all, mistakes, recoveries};
+use crate::adversity::observe::{Cost, Log, costs, detections, known_by_all, mistakes, notices, recoveries};
 use crate::adversity::run::mean_cost;
 
 /// One figure.
@@ -27,6 +27,13 @@ pub(super) fn of(log: &Log) -> Vec<Figure> {
     push("detection last", after.last().copied(), "s");
     let blind = detections.iter().flat_map(|d| &d.after).filter(|(_, after)| after.is_none()).count();
     push("not detected", (!detections.is_empty()).then_some(blind as f64), "observers");
+
+    let notices = notices(log);
+    let mut after: Vec<f64> = notices.iter().filter_map(|n| n.after).collect();
+    push("notice median", median(&mut after), "s");
+    push("notice last", after.last().copied(), "s");
+    let blind = notices.iter().filter(|n| n.after.is_none()).count();
+    push("not noticed", (!notices.is_empty()).then_some(blind as f64), "pairs");
 
     let mistakes = mistakes(log);
     push("mistakes", Some(mistakes.len() as f64), "");

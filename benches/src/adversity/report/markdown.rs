@@ -63,11 +63,14 @@ fn sentence(text: &str) -> String {
 }
 
 /// The figures that compare, by column: name of the figure, head of the column, factor.
-const COMPARED: [(&str, &str, f64); 7] = [
-    ("detection first", "detected first s", 1.0),
+const COMPARED: [(&str, &str, f64); 10] = [
+    ("detection first", "killed, suspected: first s", 1.0),
     ("detection median", "median s", 1.0),
     ("detection last", "last s", 1.0),
-    ("not detected", "missed", 1.0),
+    ("not detected", "never", 1.0),
+    ("notice median", "cut off or stopped, suspected: median s", 1.0),
+    ("notice last", "last s", 1.0),
+    ("not noticed", "never", 1.0),
     ("mistakes", "mistakes", 1.0),
     ("mistake longest", "longest s", 1.0),
     ("recovery longest", "recovered s", 1.0),
@@ -107,7 +110,7 @@ fn compared(outcome: &Outcome, text: &mut String) {
             for (name, _, factor) in COMPARED {
                 match figures.get(name) {
                     // Counts are whole.
-                    Some(value) if value.fract() == 0.0 && !name.contains("detection") => {
+                    Some(value) if name.starts_with("not ") || name == "mistakes" => {
                         let _ = write!(text, " {value} |");
                     }
                     Some(value) => {

@@ -112,7 +112,7 @@ impl Stage {
         self.did(Deed::Started(node));
         self.beliefs.forget(self.fleet.elapsed(), node);
         // A new process knows nothing of the faults of its links.
-        if self.links.from_node(node).next().is_some() {
+        if self.links.sent_by(node).next().is_some() {
             self.apply(node)?;
         }
         Ok(())
