@@ -133,8 +133,10 @@ fn opinions(area: &Area<'_>, beliefs: &Beliefs, row: &Row, y: i32, scale: Scale)
         .flat_map(|&o| beliefs.changes(o, row.target).iter().map(|(at, _)| *at))
         .collect();
     times.sort_by(f64::total_cmp);
-    // What is narrower than a pixel is drawn one pixel wide, and the last change within a pixel decides the rest.
-    times.dedup_by(|later, earlier| scale.x(*later) == scale.x(*earlier) && *later - *earlier < 1e-3);
+    // Of changes within one pixel the last decides.
+    let last_of_pixel = |i: usize, at: f64| times.get(i + 1).is_none_or(|next| scale.x(*next) != scale.x(at));
+    let times: Vec<f64> =
+        times.iter().enumerate().filter(|(i, at)| last_of_pixel(*i, **at)).map(|(_, at)| *at).collect();
     for (i, &from) in times.iter().enumerate() {
         let to = times.get(i + 1).copied().unwrap_or(scale.end);
         let (left, right) = (scale.x(from), scale.x(to).max(scale.x(from) + 1));
@@ -223,6 +225,16 @@ mod tests {
                 assert!(bars(colour) >= 2, "{colour} is not drawn");
             }
         }
+    }
+
+    #[test]
+    fn of_changes_at_one_moment_the_last_is_drawn() {
+        let mut log = healthy(2);
+        log.says(50.0, 0, Line::Suspected(1));
+        log.says(50.000_1, 0, Line::Trusted(1));
+        log.did(100.0, Deed::Mark("end"));
+        let svg = draw(&log, "title", "about", true).unwrap();
+        assert_eq!(svg.matches("#D55E00").count(), 1, "only the legend has it");
     }
 
     #[test]

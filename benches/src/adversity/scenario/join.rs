@@ -3,7 +3,7 @@
 use super::{Claim, Scenario, Stage};
 
 pub(super) fn scenarios() -> Vec<Scenario> {
-    let claims = |seconds| vec![Claim::AllKnown { seconds }, Claim::Recovers { seconds: seconds + 5.0 }];
+    let claims = |seconds| vec![Claim::AllKnown { seconds }, Claim::NoMistakeLasts { seconds: 1.0 }];
     vec![
         Scenario::new(
             "join-50",
