@@ -53,7 +53,9 @@ impl Stage {
     }
 
     /// Ends all processes and hands out the log.
-    pub(crate) fn close(self) -> Log {
+    pub(crate) fn close(mut self) -> Log {
+        // What stands now has stood until now.
+        self.did(Deed::Mark("end"));
         self.log
     }
 
