@@ -20,7 +20,9 @@ fn the_list_has_every_scenario_with_what_it_claims() {
     for name in ["crash (quick): ", "partition-10min (long", "bootstrap-100: ", "lease: ", "disk-full: "] {
         assert!(list.lines().any(|line| line.starts_with(name)), "{name}\n{list}");
     }
-    assert!(list.contains("    a killed node is suspected by every survivor within 1 s, by half within 0.6 s"));
+    assert!(
+        list.contains("    a killed node is suspected by every survivor within 1 s, by half within 0.6 s")
+    );
     assert!(list.contains("in all of them:\n    no verdict declares a healthy node dead"));
 }
 

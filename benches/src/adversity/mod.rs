@@ -10,6 +10,7 @@
 
 mod claim;
 mod fleet;
+mod interrupt;
 mod network;
 mod observe;
 mod program;

@@ -8,6 +8,7 @@ use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::fleet::{self, Helper, System};
+use super::interrupt;
 use super::network::Backend;
 use super::report;
 use super::run::{End, Outcome, Run};
@@ -114,6 +115,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<bool> {
         },
     };
     println!("seed {}; {}", run.seed, run.backend.word());
+    interrupt::listen()?;
     let outcomes = play_all(arguments, &run, &scenarios, &systems)?;
     let context = report::Context {
         command: command_line(std::env::args().skip(1)),
@@ -141,6 +143,8 @@ fn play_all(
             for system in systems {
                 progress.set_prefix(format!("{} ({})", scenario.name, system.label));
                 let outcome = run.play(scenario, system, repeat, &progress);
+                // Half a scenario is no result.
+                ensure!(!interrupt::happened(), "interrupted; what was finished before is in --out");
                 progress.suspend(|| print!("{}", line(&outcome)));
                 // At once: a run that is interrupted has shown something all the same.
                 report::details(&outcome, &arguments.out)?;

@@ -6,6 +6,7 @@ use rand::RngExt as _;
 
 use super::claim::Claim;
 use super::fleet::State;
+use super::interrupt;
 use super::network::{Impairment, Links};
 use super::scenario::{Scenario, Stage};
 
@@ -40,7 +41,7 @@ fn play(stage: &mut Stage) -> anyhow::Result<()> {
     stage.measure("soak from");
     let length = stage.setting.longest.saturating_sub(MARGIN).as_secs_f64();
     let begun = stage.now();
-    while stage.now() - begun < length {
+    while stage.now() - begun < length && !interrupt::happened() {
         // One lease, wanted by all, all the time.
         if stage.has_verdicts() {
             for node in stage.fleet().in_state(State::Running) {

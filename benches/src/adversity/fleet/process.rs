@@ -1,6 +1,7 @@
 //! One process and its pipes.
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::CommandExt as _;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::Sender;
 use std::thread;
@@ -45,6 +46,8 @@ impl Process {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
+            // A Ctrl-C on the terminal is for this program, which then ends the nodes itself.
+            .process_group(0)
             .spawn()
             .with_context(|| format!("cannot start {}", command[0]))?;
         let stdin = child.stdin.take();
@@ -137,6 +140,7 @@ impl Trouble {
             .args(["--helper", &helper.to_string()])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
+            .process_group(0)
             .spawn()
             .context("cannot start a helper process")?;
         Ok(Self(child))

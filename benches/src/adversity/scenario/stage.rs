@@ -7,6 +7,7 @@ use rand::rngs::SmallRng;
 use rand::seq::IndexedRandom as _;
 
 use crate::adversity::fleet::{Fleet, Heard, HeardText, State};
+use crate::adversity::interrupt;
 use crate::adversity::network::Links;
 use crate::adversity::observe::{Beliefs, Deed, Fault, Line, Log, What, parse};
 
@@ -242,7 +243,7 @@ impl Stage {
                 return true;
             }
             let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            if left.is_zero() || interrupt::happened() {
                 return false;
             }
             self.listen(left.min(GLANCE));
