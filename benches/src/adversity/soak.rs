@@ -49,7 +49,7 @@ fn play(stage: &mut Stage) -> anyhow::Result<()> {
             }
         }
         one_fault(stage)?;
-        stage.settle();
+        stage.settle()?;
         stage.measure("soak");
     }
     Ok(())

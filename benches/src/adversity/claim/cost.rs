@@ -1,7 +1,7 @@
 //! Claims about what a node costs, and that its process behaves.
 
 use super::Judgement;
-use crate::adversity::observe::{Cost, Deed, Line, Log, Presence, costs, name};
+use crate::adversity::observe::{Cost, Deed, Line, Log, costs, name};
 
 pub(super) fn cpu(log: &Log, percent: f64) -> Judgement {
     let costs = costs(log);
@@ -52,24 +52,38 @@ pub(super) fn flood_arrives(log: &Log, datagrams: u64) -> Judgement {
 }
 
 pub(super) fn no_surprise(log: &Log) -> Judgement {
-    let presence = Presence::of(log);
-    let surprise = log.said().find_map(|(at, by, line)| {
+    let ended = log.deeds().find_map(|(at, deed)| match *deed {
+        Deed::Ended(node) if !evicted(log, node, at) => {
+            Some(format!("{} ended by itself at {at:.1} s", name(node)))
+        }
+        _ => None,
+    });
+    let said = log.said().find_map(|(at, by, line)| {
         let what = match line {
-            // One that has been killed or dismissed is down by then.
-            Line::End if presence.runs(by, at) => "ended by itself".to_owned(),
             Line::Complaint(text) => format!("says: {text}"),
             Line::Error(message) => format!("refuses: {message}"),
             _ => return None,
         };
         Some(format!("{} {what} at {at:.1} s", name(by)))
     });
-    match surprise {
+    match ended.or(said) {
         Some(what) => Judgement::Broken(what),
         None => {
             let starts = log.deeds().filter(|(_, deed)| matches!(deed, Deed::Started(_))).count();
             Judgement::Held(format!("{starts} processes"))
         }
     }
+}
+
+/// Whether a node had said, in the life that ended at this moment, that it is evicted: it must then step down.
+fn evicted(log: &Log, node: usize, at: f64) -> bool {
+    let started = log.deeds().filter(|(t, d)| *t < at && **d == Deed::Started(node)).map(|(t, _)| t).last();
+    log.said().any(|(t, by, line)| {
+        by == node
+            && t >= started.unwrap_or(0.0)
+            && t <= at
+            && matches!(line, Line::Standing { standing } if standing == "evicted")
+    })
 }
 
 #[cfg(test)]
@@ -112,10 +126,13 @@ mod tests {
     fn a_process_that_ends_or_complains_is_caught() {
         let mut log = healthy(3);
         log.did(5.0, Deed::Killed(0));
-        log.says(5.1, 0, Line::End);
         assert!(!no_surprise(&log).is_broken());
-        log.says(6.0, 1, Line::End);
-        assert!(no_surprise(&log).is_broken());
+        log.says(5.9, 1, Line::Standing { standing: "evicted".into() });
+        log.did(6.0, Deed::Ended(1));
+        assert!(!no_surprise(&log).is_broken(), "it had to");
+        log.did(7.0, Deed::Started(1));
+        log.did(8.0, Deed::Ended(1));
+        assert!(no_surprise(&log).is_broken(), "that was another life");
         for line in [Line::Complaint("panicked".into()), Line::Error("unknown command".into())] {
             let mut log = healthy(3);
             log.says(6.0, 1, line);

@@ -61,7 +61,9 @@ fn holds(log: &Log) -> Vec<Hold> {
                     _ => close(&mut open, key, entry.at),
                 }
             }
-            What::Did(Deed::Killed(node) | Deed::Dismissed(node) | Deed::Stopped(node)) => {
+            What::Did(
+                Deed::Killed(node) | Deed::Dismissed(node) | Deed::Ended(node) | Deed::Stopped(node),
+            ) => {
                 let stopped = matches!(entry.what, What::Did(Deed::Stopped(_)));
                 let keys: Vec<_> = open.keys().filter(|(by, _)| by == node).cloned().collect();
                 for key in keys {

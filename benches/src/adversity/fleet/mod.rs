@@ -145,7 +145,15 @@ impl Fleet {
         host.process.take().map_or(Ok(()), Process::kill)
     }
 
-    /// Asks a node to leave, and waits until it has gone, or kills it.
+    /// A process has ended by itself.
+    pub(crate) fn bury(&mut self, node: usize) {
+        let host = &mut self.hosts[node];
+        host.state = State::Down;
+        // Dropping it reaps it.
+        host.process = None;
+    }
+
+    /// Waits until a node that was asked to leave has gone, or kills it.
     pub(crate) fn await_end(&mut self, node: usize, longest: Duration) -> anyhow::Result<()> {
         let host = &mut self.hosts[node];
         host.state = State::Down;

@@ -36,7 +36,9 @@ impl Beliefs {
             match &entry.what {
                 What::Said { by, line, .. } => beliefs.hear(entry.at, *by, line),
                 // What a process held dies with it.
-                What::Did(Deed::Started(node) | Deed::Killed(node) | Deed::Dismissed(node)) => {
+                What::Did(
+                    Deed::Started(node) | Deed::Killed(node) | Deed::Dismissed(node) | Deed::Ended(node),
+                ) => {
                     beliefs.forget(entry.at, *node);
                 }
                 _ => {}

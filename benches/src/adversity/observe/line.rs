@@ -44,8 +44,6 @@ pub(crate) enum Line {
     Error(String),
     /// A line that is not JSON, or one on standard error.
     Complaint(String),
-    /// The end of standard output: the process is gone.
-    End,
     Other,
 }
 

@@ -43,6 +43,8 @@ pub(crate) enum Deed {
     Killed(usize),
     /// Asked to leave.
     Dismissed(usize),
+    /// Nothing was done: it ended by itself.
+    Ended(usize),
     /// SIGSTOP.
     Stopped(usize),
     /// SIGCONT.
@@ -60,6 +62,7 @@ impl Deed {
             Self::Started(node) => format!("start {}", name(*node)),
             Self::Killed(node) => format!("kill {}", name(*node)),
             Self::Dismissed(node) => format!("dismiss {}", name(*node)),
+            Self::Ended(node) => format!("{} ends", name(*node)),
             Self::Stopped(node) => format!("stop {}", name(*node)),
             Self::Continued(node) => format!("continue {}", name(*node)),
             Self::FaultBegins(fault) => format!("{} begins", fault.text),

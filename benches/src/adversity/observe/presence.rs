@@ -22,7 +22,7 @@ impl Presence {
         for (at, deed) in log.deeds() {
             let (node, state) = match *deed {
                 Deed::Started(node) | Deed::Continued(node) => (node, State::Running),
-                Deed::Killed(node) | Deed::Dismissed(node) => (node, State::Down),
+                Deed::Killed(node) | Deed::Dismissed(node) | Deed::Ended(node) => (node, State::Down),
                 Deed::Stopped(node) => (node, State::Stopped),
                 _ => continue,
             };

@@ -48,7 +48,7 @@ fn crash(stage: &mut Stage) -> anyhow::Result<()> {
         stage.wait_until(NOTICED_MAX_S, |stage| stage.all_suspect(victim));
         stage.wait(AWAY_S);
         stage.start(victim)?;
-        stage.settle();
+        stage.settle()?;
         stage.wait(GROWN_UP_S);
     }
     Ok(())
@@ -66,7 +66,7 @@ fn dark(stage: &mut Stage) -> anyhow::Result<()> {
         stage.wait(AWAY_S);
         stage.mend("host dark")?;
         stage.start(victim)?;
-        stage.settle();
+        stage.settle()?;
         stage.wait(GROWN_UP_S);
     }
     Ok(())

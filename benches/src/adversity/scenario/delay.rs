@@ -45,6 +45,6 @@ fn one(stage: &mut Stage, text: &str, impairment: Impairment, seconds: f64) -> a
     stage.fault(text, Links::fine(stage.nodes()).everywhere(impairment))?;
     stage.wait(seconds);
     stage.mend(text)?;
-    stage.settle();
+    stage.settle()?;
     Ok(())
 }

@@ -34,7 +34,7 @@ fn start_from(stage: &mut Stage, first: usize) -> anyhow::Result<()> {
     for node in first..stage.nodes() {
         stage.start(node)?;
     }
-    stage.settle();
+    stage.settle()?;
     // Mistakes of the young would show now.
     stage.wait(10.0);
     Ok(())

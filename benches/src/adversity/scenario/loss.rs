@@ -62,7 +62,7 @@ fn everywhere(stage: &mut Stage, impairment: Impairment) -> anyhow::Result<()> {
     stage.fault("loss", Links::fine(stage.nodes()).everywhere(impairment))?;
     stage.wait(stage.length(60.0, 20.0));
     stage.mend("loss")?;
-    stage.settle();
+    stage.settle()?;
     Ok(())
 }
 
@@ -72,7 +72,7 @@ fn one_way(stage: &mut Stage) -> anyhow::Result<()> {
     stage.fault("one-way loss", Links::fine(stage.nodes()).towards(deaf, Impairment::Loss(0.8)))?;
     stage.wait(stage.length(60.0, 20.0));
     stage.mend("one-way loss")?;
-    stage.settle();
+    stage.settle()?;
     Ok(())
 }
 
@@ -95,7 +95,7 @@ fn flip(stage: &mut Stage) -> anyhow::Result<()> {
     }
     stage.wait(FLIP_EVERY_S);
     stage.mend("one way cut")?;
-    stage.settle();
+    stage.settle()?;
     Ok(())
 }
 
@@ -106,6 +106,6 @@ fn bad_link(stage: &mut Stage) -> anyhow::Result<()> {
     stage.fault_excusing("bad link", links, Default::default())?;
     stage.wait(30.0);
     stage.mend("bad link")?;
-    stage.settle();
+    stage.settle()?;
     Ok(())
 }

@@ -47,7 +47,7 @@ fn split(stage: &mut Stage, fifths: &[usize], seconds: f64) -> anyhow::Result<()
     stage.fault("partition", Links::fine(nodes).apart(|node| side(node, nodes, fifths)))?;
     stage.wait(seconds);
     stage.mend("partition")?;
-    stage.settle();
+    stage.settle()?;
     Ok(())
 }
 

@@ -39,7 +39,7 @@ fn pauses(stage: &mut Stage, times: usize, seconds: f64) -> anyhow::Result<()> {
         stage.stop(sleeper)?;
         stage.wait(seconds);
         stage.go_on(sleeper)?;
-        stage.settle();
+        stage.settle()?;
         // For as long as an accusation would be held against it.
         stage.wait(stage.length(9.0, 5.0));
     }

@@ -40,7 +40,7 @@ fn starvation(stage: &mut Stage) -> anyhow::Result<()> {
     stage.wait(30.0);
     drop(busy);
     stage.trouble("busy machine", false);
-    stage.settle();
+    stage.settle()?;
     Ok(())
 }
 
@@ -55,7 +55,7 @@ fn flood(stage: &mut Stage) -> anyhow::Result<()> {
     stage.wait(10.5);
     drop(flood);
     stage.trouble("flood", false);
-    stage.settle();
+    stage.settle()?;
     stage.measure("after the flood");
     Ok(())
 }

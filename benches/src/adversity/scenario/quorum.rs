@@ -59,7 +59,7 @@ fn verdict(stage: &mut Stage) -> anyhow::Result<()> {
         stage.kill(victim)?;
         stage.wait(DEAD_WITHIN_S + 5.0);
         stage.start(victim)?;
-        stage.settle();
+        stage.settle()?;
     }
     Ok(())
 }
@@ -91,7 +91,7 @@ fn lease(stage: &mut Stage) -> anyhow::Result<()> {
                 stage.mend("holder cut off")?;
             }
         }
-        stage.settle();
+        stage.settle()?;
     }
     Ok(())
 }
@@ -113,7 +113,7 @@ fn disk_full(stage: &mut Stage) -> anyhow::Result<()> {
     stage.wait(DEAD_WITHIN_S + 5.0);
     mount.empty()?;
     stage.start(victim)?;
-    stage.settle();
+    stage.settle()?;
     // The file system is in use until then.
     stage.kill(0)?;
     Ok(())

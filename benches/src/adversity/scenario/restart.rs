@@ -32,7 +32,7 @@ fn all_at_once(stage: &mut Stage) -> anyhow::Result<()> {
     for node in 0..stage.nodes() {
         stage.start(node)?;
     }
-    stage.settle();
+    stage.settle()?;
     Ok(())
 }
 
@@ -42,7 +42,7 @@ fn rolling(stage: &mut Stage) -> anyhow::Result<()> {
         stage.dismiss(node)?;
         stage.wait(0.5);
         stage.start(node)?;
-        stage.settle();
+        stage.settle()?;
     }
     Ok(())
 }

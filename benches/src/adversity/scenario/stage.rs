@@ -1,5 +1,6 @@
 //! Where a scenario plays: everything that its script does goes through here, and into the log.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
@@ -27,6 +28,8 @@ const READY_MAX_S: f64 = 60.0;
 const WARM_UP_S: f64 = 5.0;
 /// The longest that a scenario waits for recovery; claims are stricter.
 const SETTLE_MAX_S: f64 = 45.0;
+/// How often nodes that have ended by themselves are started again before a scenario goes on without them.
+const REVIVALS_MAX: usize = 3;
 /// How often a waiting script looks at the time.
 const GLANCE: Duration = Duration::from_millis(20);
 
@@ -40,6 +43,8 @@ pub(crate) struct Stage {
     /// Kept up with the log, to wait for.
     beliefs: Beliefs,
     progress: ProgressBar,
+    /// Nodes that have ended by themselves, as one must that is evicted.
+    ended: BTreeSet<usize>,
     /// Past this moment every wait is over at once: no loop outlives it.
     deadline: Instant,
 }
@@ -50,7 +55,7 @@ impl Stage {
         let log = Log::new(setting.nodes, fleet.system().full_mesh_max());
         let beliefs = Beliefs::of(&log);
         let links = Links::fine(setting.nodes);
-        Self { setting, rng, fleet, links, log, beliefs, progress, deadline }
+        Self { setting, rng, fleet, links, log, beliefs, progress, ended: BTreeSet::new(), deadline }
     }
 
     /// Ends all processes and hands out the log.
@@ -164,7 +169,7 @@ impl Stage {
         &mut self,
         text: &str,
         links: Links,
-        excused: std::collections::BTreeSet<(usize, usize)>,
+        excused: BTreeSet<(usize, usize)>,
     ) -> anyhow::Result<()> {
         self.note(text);
         self.did(Deed::FaultBegins(Fault { text: text.to_owned(), excused }));
@@ -227,12 +232,24 @@ impl Stage {
         self.wait_until(seconds, |_| false);
     }
 
-    /// Waits until all running nodes trust each other, or for long enough to say that they do not.
-    pub(crate) fn settle(&mut self) {
+    /// Starts again what has ended by itself, and waits until all running nodes trust each other, or for long enough to say
+    /// that they do not.
+    pub(crate) fn settle(&mut self) -> anyhow::Result<()> {
         self.note("waiting for trust");
-        self.wait_until(SETTLE_MAX_S, Self::all_trust);
+        // A node that hears only now that it is evicted ends now, and is started again as whatever supervises processes would.
+        for _ in 0..REVIVALS_MAX {
+            self.listen(Duration::ZERO);
+            for node in std::mem::take(&mut self.ended) {
+                self.start(node)?;
+            }
+            self.wait_until(SETTLE_MAX_S, |stage| !stage.ended.is_empty() || stage.all_trust());
+            if self.ended.is_empty() {
+                break;
+            }
+        }
         // Long enough to be told apart from what is done next.
         self.wait(1.5);
+        Ok(())
     }
 
     /// Listens until something is the case, or for that long; whether it is.
@@ -300,7 +317,13 @@ impl Stage {
         let (line, raw) = match text {
             HeardText::Line(raw) => (parse(&raw, self.nodes()), raw),
             HeardText::Complaint(raw) => (Line::Complaint(raw.clone()), raw),
-            HeardText::End => (Line::End, String::new()),
+            HeardText::End => {
+                self.fleet.bury(by);
+                self.beliefs.forget(at, by);
+                self.ended.insert(by);
+                self.did(Deed::Ended(by));
+                return;
+            }
         };
         self.beliefs.hear(at, by, &line);
         self.log.push(at, What::Said { by, line, raw });
