@@ -125,7 +125,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     report::summary(&outcomes, &context, &arguments.out)?;
     let failures = outcomes.iter().filter(|outcome| outcome.is_failure()).count();
     println!("{} of {} failed; written to {}", failures, outcomes.len(), arguments.out.display());
-    Ok(failures == 0)
+    Ok(failures == 0 && !interrupt::happened())
 }
 
 fn play_all(
@@ -143,8 +143,11 @@ fn play_all(
             for system in systems {
                 progress.set_prefix(format!("{} ({})", scenario.name, system.label));
                 let outcome = run.play(scenario, system, repeat, &progress);
-                // Half a scenario is no result.
-                ensure!(!interrupt::happened(), "interrupted; what was finished before is in --out");
+                // Half a scenario is no result, but those before it are.
+                if interrupt::happened() {
+                    progress.suspend(|| println!("interrupted"));
+                    return Ok(outcomes);
+                }
                 progress.suspend(|| print!("{}", line(&outcome)));
                 // At once: a run that is interrupted has shown something all the same.
                 report::details(&outcome, &arguments.out)?;

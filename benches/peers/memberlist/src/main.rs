@@ -18,7 +18,10 @@ const GLANCE: Duration = Duration::from_millis(100);
 fn options(profile: Profile) -> Options {
     match profile {
         Profile::Default => Options::lan(),
+        // The fallback over TCP waits for `timeout`, 10 s by default, when a host answers nothing at all: until then nobody
+        // is suspected.
         Profile::Tuned => Options::lan()
+            .with_timeout(Duration::from_millis(300))
             .with_probe_interval(Duration::from_millis(200))
             .with_probe_timeout(Duration::from_millis(80))
             .with_gossip_interval(Duration::from_millis(50))
