@@ -172,6 +172,11 @@ impl Judgement {
     }
 }
 
+/// `1 kill`, `3 kills`.
+fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
 /// The middle of some figures; of two, the upper.
 pub(crate) fn median(figures: &mut [f64]) -> Option<f64> {
     figures.sort_by(f64::total_cmp);

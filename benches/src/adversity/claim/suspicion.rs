@@ -1,6 +1,6 @@
 //! Claims about who suspects whom, when and for how long.
 
-use super::{Judgement, median};
+use super::{Judgement, counted, median};
 use crate::adversity::observe::{
     self, Deed, Line, Log, Presence, detections, known_by_all, mistakes, name, notices, recoveries,
 };
@@ -31,8 +31,8 @@ pub(super) fn detected(log: &Log, all_s: f64, median_s: f64) -> Judgement {
     // `median` has sorted them, and there is one at least.
     let (first, last) = (seconds[0], seconds[seconds.len() - 1]);
     let holds = last <= all_s && middle <= median_s;
-    let kills = detections.len();
-    Judgement::of(holds, format!("first {first:.2}, median {middle:.2}, last {last:.2} s over {kills} kills"))
+    let kills = counted(detections.len(), "kill");
+    Judgement::of(holds, format!("first {first:.2}, median {middle:.2}, last {last:.2} s over {kills}"))
 }
 
 pub(super) fn noticed(log: &Log, seconds: f64) -> Judgement {
@@ -66,8 +66,8 @@ pub(super) fn no_mistake_lasts(log: &Log, longest: f64) -> Judgement {
     Judgement::of(
         holds,
         format!(
-            "{} mistakes, the longest {:.2} s ({observer} of {target} from {:.1} s)",
-            mistakes.len(),
+            "{}, the longest {:.2} s ({observer} of {target} from {:.1} s)",
+            counted(mistakes.len(), "mistake"),
             worst.seconds,
             worst.from
         ),
@@ -95,7 +95,7 @@ pub(super) fn wakes_without_accusing(log: &Log) -> Judgement {
     }
     match wakings {
         0 => Judgement::Open("nobody was stopped".into()),
-        count => Judgement::Held(format!("{count} pauses")),
+        count => Judgement::Held(counted(count, "pause")),
     }
 }
 
