@@ -68,11 +68,15 @@ async fn main() -> anyhow::Result<()> {
     let mut transport =
         NetTransportOptions::<SmolStr, TokioSocketAddrResolver, TokioTcp>::new(args.name.as_str().into());
     transport.add_bind_address(args.bind);
-    let delegate = CompositeDelegate::<SmolStr, SocketAddr>::new().with_event_delegate(Told(Mutex::new(report)));
-    let node =
-        TokioTcpMemberlist::<SmolStr, TokioSocketAddrResolver, _>::with_delegate(delegate, transport, options(args.profile))
-            .await
-            .map_err(|error| anyhow::anyhow!("{error}"))?;
+    let delegate =
+        CompositeDelegate::<SmolStr, SocketAddr>::new().with_event_delegate(Told(Mutex::new(report)));
+    let node = TokioTcpMemberlist::<SmolStr, TokioSocketAddrResolver, _>::with_delegate(
+        delegate,
+        transport,
+        options(args.profile),
+    )
+    .await
+    .map_err(|error| anyhow::anyhow!("{error}"))?;
     let mut asked_to_leave = agent::asked_to_leave();
     let mut glance = tokio::time::interval(GLANCE);
     let mut glances = 0u32;
