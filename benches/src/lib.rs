@@ -8,9 +8,10 @@
 //! Nothing there reads a clock or a random source of its own: two runs with the same traces and the same seed write
 //! the same numbers.
 //!
-//! Beside it, and apart from it, [adversity] watches real processes under faults.
+//! Beside it, and apart from it, `adversity` watches real processes under faults; it needs signals, and so Unix.
 
 pub mod ablation;
+#[cfg(unix)]
 pub mod adversity;
 pub mod baselines;
 pub mod bootstrap;

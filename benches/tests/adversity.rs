@@ -1,5 +1,6 @@
 //! The program as a user runs it, as far as that needs no cluster.
 
+#![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
 use std::process::{Command, Output};

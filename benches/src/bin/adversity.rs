@@ -2,10 +2,11 @@
 
 use std::process::ExitCode;
 
-use benches::adversity::{Arguments, run};
-use clap::Parser as _;
-
+#[cfg(unix)]
 fn main() -> ExitCode {
+    use benches::adversity::{Arguments, run};
+    use clap::Parser as _;
+
     match run(&Arguments::parse()) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
@@ -14,4 +15,10 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+#[cfg(not(unix))]
+fn main() -> ExitCode {
+    eprintln!("error: this program stops and continues processes: run it on Linux");
+    ExitCode::FAILURE
 }
