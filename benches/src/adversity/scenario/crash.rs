@@ -4,7 +4,7 @@ use super::{Claim, Need, Scenario, Stage};
 use crate::adversity::network::{Impairment, Links};
 
 /// How long a killed node stays away once it has been noticed.
-const AWAY_S: f64 = 1.0;
+const AWAY_S: f64 = 2.0;
 /// How long it then lives before the next is killed. A young observer has heard little, and is slow on purpose: until about
 /// five seconds after its start it takes up to twice as long, and that is another figure than the one claimed.
 const GROWN_UP_S: f64 = 5.0;
