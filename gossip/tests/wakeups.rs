@@ -28,6 +28,7 @@ fn node(index: u8) -> Node {
             addr: addr(index),
             seeds: if index == 0 { Vec::new() } else { vec![addr(0)] },
             metadata: Metadata::default(),
+            durable: Default::default(),
             rng_seed: u64::from(index),
         },
     )

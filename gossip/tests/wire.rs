@@ -14,8 +14,8 @@ use gossip::wire::{
     Life, Micros, Opinions, Padding, Reject, Stamp, Standing, Sums, Survey, Tag, Voucher, decode, reseal,
 };
 use gossip::{
-    BootId, Config, DATAGRAM_MAX, Epoch, Identity, Incarnation, Metadata, NodeId, Opinion, Pause, Record, Refusal,
-    Status, StorageId, Version,
+    BootId, Config, DATAGRAM_MAX, Epoch, Identity, Incarnation, Metadata, NodeId, Opinion, Pause, Record,
+    Refusal, Status, StorageId, Version,
 };
 
 fn config() -> Config {
@@ -80,10 +80,7 @@ fn samples() -> Vec<(&'static str, Head, Vec<Item>)> {
             electorate: Epoch::GENESIS.next(),
             length: VouchFor::clamped(Duration::from_secs(1)),
         }),
-        survey: Some(Survey {
-            digest: Tag(6),
-            wall: Some(1_700_000_000_000_000),
-        }),
+        survey: Some(Survey { digest: Tag(6), wall: Some(1_700_000_000_000_000) }),
         ..heartbeat()
     };
     let news = vec![Item::Record(record(Status::Running)), Item::Opinions(opinions())];

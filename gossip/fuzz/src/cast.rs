@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use gossip::core::quorum::{Durable, Founders, View, VouchFor};
 use gossip::core::{Node, Setup};
 use gossip::wire::Life;
 use gossip::{
@@ -27,13 +28,17 @@ pub fn addr(number: u8) -> SocketAddr {
     SocketAddr::from(([10, 0, 0, number], 7000))
 }
 
+pub fn storage(number: u8) -> StorageId {
+    StorageId([number + 1; 16])
+}
+
 pub fn record(number: u8) -> Arc<Record> {
     let mut metadata = Metadata::default();
     metadata.set("role", "db").expect("fits");
     Arc::new(Record {
         identity: Identity {
             id: NodeId::new(format!("n{number}")).expect("a name"),
-            storage: StorageId([number; 16]),
+            storage: storage(number),
             incarnation: Incarnation::FIRST,
             boot: BootId([number; 16]),
         },
@@ -48,6 +53,20 @@ pub fn life(number: u8) -> Life {
     record(number).identity.life()
 }
 
+/// Those below this number are the voters of the one history that all of these nodes live in.
+pub const VOTERS: u8 = 3;
+
+/// Who founded it.
+pub fn founders() -> Founders {
+    let voters = super::said::voters(0..VOTERS);
+    Founders { voters, vouch_for: VouchFor::clamped(Duration::from_secs(1)) }
+}
+
+/// Its first view.
+pub fn view() -> View {
+    founders().view()
+}
+
 /// The node under test, among members that it has been told of.
 pub fn node() -> Node {
     let own = record(0);
@@ -58,6 +77,7 @@ pub fn node() -> Node {
         addr: own.addr,
         seeds: vec![addr(1), addr(100)],
         metadata: own.metadata.clone(),
+        durable: Durable::default(),
         rng_seed: 1,
     };
     let mut node = Node::new(now, setup);

@@ -7,5 +7,6 @@
 
 pub mod cast;
 pub mod decode;
+pub mod said;
 pub mod sample;
 pub mod script;

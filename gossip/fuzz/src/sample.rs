@@ -5,28 +5,36 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gossip::wire::{
-    Ack, Bucket, Count, Doubt, Doubts, Encoder, Head, Heartbeat, HeartbeatInterval, Item, Level, Micros,
-    Opinions, Padding, Stamp, Standing, Sums, Survey, Tag, Voucher,
+    Ack, Bucket, Count, Doubt, Doubts, Encoder, Head, Heartbeat, HeartbeatInterval, Item, Key, Level,
+    Message, Micros, Opinions, Padding, Stamp, Standing, Sums, Survey, Tag, Voucher,
 };
-use gossip::{DATAGRAM_MAX, Incarnation, Opinion, Pause, Record, Refusal, Status, Version};
+use gossip::{DATAGRAM_MAX, Epoch, Incarnation, Opinion, Record, Refusal, Status, Version};
 
-use super::cast::{addr, config, life, record};
+use super::cast::{self, addr, config, life, record};
+use super::said;
 
-/// All kinds of heads, in the order of the wire format.
+/// All kinds of heads in the order of the wire format; of the last one, all kinds of messages.
 pub fn heads() -> impl Iterator<Item = Head> {
     iter::successors(Some(first()), |head| after(head).1)
 }
 
 /// As a name for a file.
 pub fn name(head: &Head) -> String {
-    let said = format!("{head:?}");
-    said.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default().to_lowercase()
+    match head {
+        Head::Quorum(envelope) => format!("quorum_{}", said::name(&envelope.message)),
+        _ => said::word(head),
+    }
 }
 
 /// What node `from` says to node 0 with this head and the items that may follow it.
 pub fn datagram(from: u8, head: &Head) -> Vec<u8> {
     let config = config();
+    let mut head = head.clone();
+    if let Head::Quorum(envelope) = &mut head {
+        envelope.from = cast::storage(from);
+    }
     let mut buf = [0; DATAGRAM_MAX];
+    let head = &head;
     let mut encoder = Encoder::new(&config, &mut buf, life(from), life(0).tag(), head);
     assert!(after(head).0.iter().all(|item| encoder.push(item)));
     let len = encoder.finish();
@@ -42,19 +50,13 @@ fn first() -> Head {
         ack_lag: 2,
         standing: Standing::InQuorum,
         returning: false,
+        epoch: Some(Epoch::GENESIS),
         voucher: Some(Voucher {
-            life: life(0),
-            genesis: record(1).identity.id.key(),
-            storage: record(1).identity.storage,
-            electorate_epoch: 1,
-            valid: Pause::clamped(Duration::from_secs(1)),
+            bond: Key(1),
+            electorate: Epoch::GENESIS,
+            length: cast::founders().vouch_for,
         }),
-        survey: Some(Survey {
-            epoch: 1,
-            digest: Tag(6),
-            observers: Tag(7),
-            wall: Some(1_700_000_000_000_000),
-        }),
+        survey: Some(Survey { digest: Tag(6), wall: Some(1_700_000_000_000_000) }),
     })
 }
 
@@ -88,9 +90,14 @@ fn after(head: &Head) -> (Vec<Item>, Option<Head>) {
         Head::Want => (vec![Item::Want(key(2)), Item::Want(key(3))], Head::Delta),
         Head::Delta => (vec![said_by(9), doubted_by(2)], Head::Leave),
         Head::Leave => (vec![farewell(1)], Head::LeaveAck { version: Version::FIRST }),
-        Head::LeaveAck { .. } => return (Vec::new(), None),
+        Head::LeaveAck { .. } => (Vec::new(), said_of_views(said::first())),
+        Head::Quorum(envelope) => return (Vec::new(), said::after(&envelope.message).map(said_of_views)),
     };
     (items, Some(next))
+}
+
+fn said_of_views(message: Message) -> Head {
+    Head::Quorum(Box::new(said::envelope(1, message)))
 }
 
 fn said_by(number: u8) -> Item {
