@@ -125,8 +125,7 @@ fn draw_head(lines: &mut Lines<'_>, fleet: &Fleet, model: &Model, shown: &Shown)
     lines.line(&[(Color::Reset, Attribute::Bold, title)])?;
     lines.text(
         Color::DarkGrey,
-        " Decided by a majority of voters (*): the verdict, in numbered views. Guessed by each observer (row): how strongly (φ) it \
-         suspects the node of that column.",
+        " Verdicts are decided by a majority of voters (*), in numbered views. Numbers are each row's own suspicion (φ).",
     )?;
     lines.text(Color::Reset, "")?;
     let names: String = (0..fleet.len()).map(|i| format!("{:>CELL$}", Fleet::name(i))).collect();

@@ -213,7 +213,9 @@ impl Tour<'_> {
         self.fleet.command(leaver, "leave");
         self.until(&format!("all others have heard that {name} left"), |tour| {
             tour.others(leaver).all(|by| {
+                // A farewell, or the decision that it left, whichever comes first.
                 tour.facts().iter().any(|f| f.by == by && f.event == "left" && f.node == Some(leaver))
+                    || tour.model.verdict(by, leaver) == "left"
             })
         })
         .await;
