@@ -20,6 +20,13 @@ pub(crate) struct Plan {
     pub(crate) threshold: f64,
 }
 
+impl Plan {
+    /// How many nodes vote: all of a small cluster, three of a larger one. The first ones, by name.
+    pub(crate) fn voters(&self) -> usize {
+        if self.count <= 5 { self.count } else { 3 }
+    }
+}
+
 /// What a process is doing, as far as this program has made it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum State {
@@ -117,6 +124,7 @@ impl Fleet {
             .filter(|(i, _)| *i != index)
             .map(|(_, h)| h.addr.to_string())
             .collect();
+        let voters: Vec<_> = (0..self.plan.voters()).map(Self::name).collect();
         let host = &mut self.hosts[index];
         let name = Self::name(index);
         let mut command = Command::new(&self.plan.program);
@@ -125,6 +133,7 @@ impl Fleet {
             .args(["--bind", &host.addr.to_string()])
             .args(["--interval", &format!("{}ms", self.plan.interval.as_millis())])
             .args(["--threshold", &self.plan.threshold.to_string()])
+            .args(["--voters", &voters.join(",")])
             .arg("--data")
             .arg(self.data.path().join(&name))
             .stdin(Stdio::piped())

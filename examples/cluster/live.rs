@@ -14,6 +14,8 @@ use crate::screen::{Screen, Shown};
 const REDRAW_EVERY: Duration = Duration::from_millis(100);
 /// Redraws between two questions to the nodes.
 const ASK_EVERY: u32 = 2;
+/// The lease that nodes can be made to ask for.
+const LEASE: &str = "lead";
 const LOSSES: [f64; 4] = [0.0, 0.1, 0.3, 0.6];
 
 /// Prints what happens, line by line, for as long as somebody reads it.
@@ -141,6 +143,7 @@ impl Live<'_> {
                 self.fleet.command(chosen, "leave");
                 format!("{name} was asked to leave")
             }
+            KeyCode::Char('a') => self.toggle_lease(chosen),
             KeyCode::Char('c') => self.toggle_link(chosen, (chosen + 1) % count),
             KeyCode::Char('s') => self.toggle_sides(),
             KeyCode::Char('l') => self.next_loss(),
@@ -175,8 +178,18 @@ impl Live<'_> {
         format!("link {}–{} {what}", Fleet::name(a), Fleet::name(b))
     }
 
+    fn toggle_lease(&mut self, index: usize) -> String {
+        let name = Fleet::name(index);
+        if self.model.quorum[index].held.contains_key(LEASE) {
+            self.fleet.command(index, format!("release {LEASE}"));
+            return format!("{name} gives the lease back");
+        }
+        self.fleet.command(index, format!("acquire {LEASE}"));
+        format!("{name} asks for the lease, and waits while another holds it")
+    }
+
     fn toggle_sides(&mut self) -> String {
-        let (count, half) = (self.fleet.len(), self.fleet.len() / 2);
+        let (count, half) = (self.fleet.len(), self.fleet.len() / 2 + 1);
         let across: Vec<_> = (0..half).flat_map(|a| (half..count).map(move |b| (a, b))).collect();
         let cut = !across.iter().all(|pair| self.shown.cut.contains(pair));
         across.into_iter().for_each(|(a, b)| self.set_link(a, b, cut));

@@ -40,7 +40,7 @@ struct Args {
     /// Suspicion level at which a node is suspected
     #[arg(long, value_name = "PHI", default_value_t = 5.0)]
     threshold: f64,
-    /// Play a story and check it: crash, restart, pause, partition, loss, farewell (at least 4 nodes)
+    /// Play a story and check it: crash, restart, pause, partition, leases, loss, farewell (at least 5 nodes)
     #[arg(long)]
     tour: bool,
     /// Print lines even on a terminal
@@ -64,8 +64,8 @@ fn main() -> ExitCode {
 }
 
 async fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    if args.tour && args.nodes < 4 {
-        anyhow::bail!("the tour needs at least 4 nodes: two sides of a partition, and one more to leave");
+    if args.tour && args.nodes < 5 {
+        anyhow::bail!("the tour needs at least 5 nodes: a majority, and a side of a partition that is none");
     }
     let mut signals = Signals::new()?;
     let mut fleet = Fleet::new(Plan {

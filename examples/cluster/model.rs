@@ -1,5 +1,6 @@
 //! What the nodes have said so far.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -32,6 +33,20 @@ pub(crate) struct Fact {
     pub(crate) text: String,
 }
 
+/// What one node knows of the quorum's decisions.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Quorum {
+    /// The number of the newest view it has stored, if any.
+    pub(crate) epoch: Option<u64>,
+    /// That view, as it was written.
+    pub(crate) view: Value,
+    pub(crate) standing: String,
+    /// By node: its verdict, and of which incarnation.
+    pub(crate) verdicts: BTreeMap<usize, (String, u64)>,
+    /// The leases that it holds, with their tokens.
+    pub(crate) held: BTreeMap<String, u64>,
+}
+
 #[derive(Debug)]
 pub(crate) struct Model {
     start: Instant,
@@ -39,6 +54,7 @@ pub(crate) struct Model {
     held: Vec<Vec<Option<Held>>>,
     pub(crate) ready: Vec<bool>,
     pub(crate) incarnations: Vec<u64>,
+    pub(crate) quorum: Vec<Quorum>,
     /// Everything, oldest first.
     pub(crate) facts: Vec<Fact>,
 }
@@ -50,6 +66,7 @@ impl Model {
             held: vec![vec![None; count]; count],
             ready: vec![false; count],
             incarnations: vec![0; count],
+            quorum: vec![Quorum::default(); count],
             facts: Vec::new(),
         }
     }
@@ -69,6 +86,7 @@ impl Model {
     /// A process has been started or killed: what it thought is gone.
     pub(crate) fn forget(&mut self, index: usize) {
         self.held[index].fill(None);
+        self.quorum[index] = Quorum::default();
         self.ready[index] = false;
     }
 
@@ -83,6 +101,7 @@ impl Model {
                 let event = line["event"].as_str().unwrap_or_default().to_owned();
                 let node = line["node"].as_str().and_then(|name| self.index(name));
                 self.learn(by, node, &event, &line);
+                self.learn_decided(by, node, &event, &line);
                 let text = describe(&event, &line)?;
                 (event, node, text)
             }
@@ -108,6 +127,8 @@ impl Model {
             "trusted" => Opinion::Trust,
             "unsure" => Opinion::Unsure,
             "started" => {
+                // Perhaps another life of the same process, which has yet to form its opinions.
+                self.forget(by);
                 self.incarnations[by] = line["incarnation"].as_u64().unwrap_or_default();
                 return;
             }
@@ -124,6 +145,59 @@ impl Model {
         if let Some(target) = node {
             self.held[by][target] = Some(Held { opinion, phi });
         }
+    }
+
+    /// What a node knows of decisions.
+    fn learn_decided(&mut self, by: usize, node: Option<usize>, event: &str, line: &Value) {
+        let quorum = &mut self.quorum[by];
+        let number = |field: &str| line[field].as_u64();
+        let word = |field: &str| line[field].as_str().unwrap_or_default().to_owned();
+        match event {
+            // After a start older ones may still be on their way.
+            "view" if number("epoch") >= quorum.epoch => {
+                quorum.epoch = number("epoch");
+                quorum.view = line.clone();
+            }
+            "standing" => quorum.standing = word("standing"),
+            "verdict" => {
+                if let Some(target) = node {
+                    let incarnation = number("incarnation").unwrap_or_default();
+                    quorum.verdicts.insert(target, (word("verdict"), incarnation));
+                }
+            }
+            "lease" => match (line["state"].as_str(), number("token")) {
+                (Some("granted"), Some(token)) => _ = quorum.held.insert(word("name"), token),
+                (Some("expired" | "lost" | "released"), _) => _ = quorum.held.remove(&word("name")),
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+
+    /// Since which view a node's life, or a later one, is on record as `what` (`suspended`, `dead`, `left`) in the newest view of
+    /// `by`.
+    pub(crate) fn on_record(&self, by: usize, what: &str, node: usize, incarnation: u64) -> Option<u64> {
+        let lives = self.quorum[by].view[what].as_array()?;
+        let of = |life: &&Value| {
+            life["node"].as_str() == Some(&Fleet::name(node))
+                && life["incarnation"].as_u64() >= Some(incarnation)
+        };
+        lives.iter().find(of)?["epoch"].as_u64()
+    }
+
+    /// Whether these nodes have all stored the same view.
+    pub(crate) fn agree(&self, nodes: &[usize]) -> bool {
+        let known = |&index: &usize| {
+            let quorum = &self.quorum[index];
+            (quorum.epoch, &quorum.view["genesis"])
+        };
+        let Some(first) = nodes.first().map(known) else { return true };
+        first.0.is_some() && nodes.iter().all(|index| known(index) == first)
+    }
+
+    /// What `by` says of a node.
+    pub(crate) fn verdict(&self, by: usize, node: usize) -> &str {
+        self.quorum[by].verdicts.get(&node).map_or("", |(verdict, _)| verdict)
     }
 
     /// Every node lists what it knows of all; only its own words are first hand.
@@ -165,6 +239,19 @@ fn describe(event: &str, line: &Value) -> Option<String> {
         "paused" => {
             format!("finds that it was paused for {:.1} s", line["seconds"].as_f64().unwrap_or_default())
         }
+        "verdict" => match &line["epoch"] {
+            Value::Null => format!("finds {node} {}", line["verdict"].as_str().unwrap_or_default()),
+            epoch => {
+                let (verdict, life) = (line["verdict"].as_str().unwrap_or_default(), &line["incarnation"]);
+                format!("learns that {node}, incarnation {life}, is {verdict} (view {epoch})")
+            }
+        },
+        "standing" => format!("is now {}", line["standing"].as_str().unwrap_or_default().replace('_', " ")),
+        "lease" => {
+            let (name, state) = (line["name"].as_str(), line["state"].as_str().unwrap_or_default());
+            format!("lease {}: {state}, token {}", name.unwrap_or_default(), line["token"])
+        }
+        "view" => return None,
         "stopped" => format!("has stopped: {}", line["reason"].as_str().unwrap_or_default()),
         "error" => format!("says: {}", line["message"].as_str().unwrap_or_default()),
         "suspicions" | "members" | "counters" | "fault" | "help" | "seeds_silent" => return None,

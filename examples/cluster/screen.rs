@@ -31,7 +31,7 @@ pub(crate) struct Screen {
 }
 
 const CELL: usize = 7;
-const HELP: &str = "1-9 ↑↓ choose   k kill   r restart   p pause/go on   v leave   \
+const HELP: &str = "1-9 ↑↓ choose   k kill   r restart   p pause/go on   v leave   a lease   \
     c cut link to next   s cut sides   l loss   h heal   q quit";
 
 impl Screen {
@@ -125,11 +125,12 @@ fn draw_head(lines: &mut Lines<'_>, fleet: &Fleet, model: &Model, shown: &Shown)
     lines.line(&[(Color::Reset, Attribute::Bold, title)])?;
     lines.text(
         Color::DarkGrey,
-        " Each row is an observer: how strongly (φ) it suspects the node of that column.",
+        " Verdicts are decided by a majority of voters (*), in numbered views. Numbers are each row's own suspicion (φ).",
     )?;
     lines.text(Color::Reset, "")?;
     let names: String = (0..fleet.len()).map(|i| format!("{:>CELL$}", Fleet::name(i))).collect();
-    lines.text(Color::DarkGrey, format!("   node  process   life  suspected by   {names}"))
+    let heads = "   node    process   life  verdict     stands      view  suspected by";
+    lines.text(Color::DarkGrey, format!("{heads}   {names}   lease (token)"))
 }
 
 fn draw_row(
@@ -155,13 +156,19 @@ fn draw_row(
         n if n == observers => (Color::Red, format!("all {n}")),
         n => (Color::Yellow, format!("{n} of {observers}")),
     };
+    let (verdict, standing) = (verdict_of(fleet, model, index), standing_of(model, index, state));
+    let epoch = model.quorum[index].epoch.map_or(String::new(), |epoch| epoch.to_string());
+    let voter = if index < fleet.plan().voters() { "*" } else { "" };
     let chosen = if index == shown.chosen { " ▸ " } else { "   " };
     let plain = Attribute::Reset;
     let mut pieces = vec![
         (Color::Cyan, Attribute::Bold, chosen.to_owned()),
-        (Color::Reset, Attribute::Bold, format!("{:<6}", Fleet::name(index))),
+        (Color::Reset, Attribute::Bold, format!("{:<8}", Fleet::name(index) + voter)),
         (color, plain, format!("{process:<10}")),
         (Color::Reset, plain, format!("{:>4}  ", model.incarnations[index])),
+        (verdict.0, plain, format!("{:<12}", verdict.1)),
+        (standing.0, plain, format!("{:<10}", standing.1)),
+        (Color::Reset, plain, format!("{epoch:>6}  ")),
         (accused.0, plain, format!("{:<15}", accused.1)),
     ];
     for target in 0..count {
@@ -169,7 +176,34 @@ fn draw_row(
         let held = model.held(index, target).filter(|_| state == State::Running);
         pieces.push(cell(held, index == target, cut));
     }
+    for (lease, token) in model.quorum[index].held.iter().filter(|_| state != State::Down) {
+        pieces.push((Color::Cyan, Attribute::Bold, format!("   {lease} ({token})")));
+    }
     lines.line(&pieces)
+}
+
+/// What the running node that has seen the most says of a node.
+fn verdict_of(fleet: &Fleet, model: &Model, index: usize) -> (Color, String) {
+    let others = fleet.in_state(State::Running).into_iter().filter(|&by| by != index);
+    let verdict = others.max_by_key(|&by| model.quorum[by].epoch).map_or("", |by| model.verdict(by, index));
+    let color = match verdict {
+        "alive" => Color::Green,
+        "suspended" => Color::Yellow,
+        "dead" => Color::Red,
+        _ => Color::DarkGrey,
+    };
+    (color, verdict.to_owned())
+}
+
+/// Where a node itself says it stands. A paused one does not know better yet.
+fn standing_of(model: &Model, index: usize, state: State) -> (Color, String) {
+    let standing = model.quorum[index].standing.replace('_', " ");
+    let color = match (state, standing.as_str()) {
+        (State::Running, "in quorum") => Color::Green,
+        (State::Running, "isolated" | "evicted") => Color::Red,
+        _ => Color::DarkGrey,
+    };
+    (color, standing)
 }
 
 fn cell(held: Option<Held>, own: bool, cut: bool) -> (Color, Attribute, String) {
@@ -204,6 +238,7 @@ fn draw_foot(lines: &mut Lines<'_>, model: &Model, shown: &Shown) -> io::Result<
     for fact in facts {
         let color = match fact.event.as_str() {
             "suspected" => Color::Red,
+            "verdict" | "standing" | "lease" => Color::Cyan,
             "trusted" | "ready" => Color::Green,
             "complaint" | "error" | "garbled" => Color::Magenta,
             _ => Color::Reset,

@@ -10,6 +10,8 @@ use crate::model::{Model, Opinion};
 
 /// How long anything that must happen may take, even on a machine with other things to do. What it took is printed.
 const LIMIT: Duration = Duration::from_secs(15);
+/// The lease that is handed around.
+const LEASE: &str = "tour";
 
 /// Plays the story; whether all was as it should be.
 pub(crate) async fn play(fleet: &mut Fleet, model: &mut Model) -> anyhow::Result<bool> {
@@ -19,6 +21,7 @@ pub(crate) async fn play(fleet: &mut Fleet, model: &mut Model) -> anyhow::Result
     tour.crash_and_restart(2).await?;
     tour.pause(1, Duration::from_secs(3)).await?;
     tour.partition().await;
+    tour.move_lease(0, 1).await;
     tour.loss(0.2, Duration::from_secs(5)).await;
     tour.farewell(last).await;
     let failures = tour.failures;
@@ -51,6 +54,11 @@ impl Tour<'_> {
             tour.model.ready.iter().all(|&ready| ready) && tour.all_trust()
         })
         .await;
+        self.until("all have stored the same first view, and are in quorum", |tour| {
+            let all: Vec<usize> = (0..count).collect();
+            tour.model.agree(&all) && all.iter().all(|&index| tour.stands(index, "in_quorum"))
+        })
+        .await;
         // A detector that has heard little is careful; let it hear a little more.
         self.wait(30 * self.fleet.plan().interval).await;
         self.nobody_else_is_suspected("nobody is suspected", |_, _| false);
@@ -63,10 +71,12 @@ impl Tour<'_> {
         self.fleet.kill(victim).await?;
         self.model.forget(victim);
         self.until(&format!("all others suspect {name}"), |tour| tour.all_others_suspect(victim)).await;
+        self.dead_everywhere(victim).await;
         self.nobody_else_is_suspected("and nobody else", |_, target| target == victim);
 
         self.chapter(&format!("restart: {name} again, from the same disk"));
         let before = self.model.incarnations[victim];
+        self.model.forget(victim);
         self.fleet.start(victim)?;
         self.until(&format!("all trust {name} again, and it trusts them"), |tour| {
             tour.model.ready[victim] && tour.all_trust()
@@ -74,51 +84,109 @@ impl Tour<'_> {
         .await;
         let after = self.model.incarnations[victim];
         self.check(&format!("its incarnation rose from {before} to {after}"), after > before);
+        self.alive_everywhere(victim).await;
         self.nobody_else_is_suspected("nobody else was suspected meanwhile", |_, target| target == victim);
         self.wait(30 * self.fleet.plan().interval).await;
         Ok(())
     }
 
     async fn pause(&mut self, victim: usize, length: Duration) -> anyhow::Result<()> {
-        let name = Fleet::name(victim);
+        let (name, heir) = (Fleet::name(victim), (victim + 1) % self.fleet.len());
+        self.chapter(&format!("lease: {name} asks for it, then {}", Fleet::name(heir)));
+        let before = self.model.incarnations[victim];
+        let token = self.acquire(victim).await;
+        self.fleet.command(heir, format!("acquire {LEASE}"));
+
         self.chapter(&format!("pause: SIGSTOP for {name}, {length:?} long"));
         let begun = Instant::now();
         self.fleet.pause(victim)?;
         self.until(&format!("all others suspect {name}"), |tour| tour.all_others_suspect(victim)).await;
+        self.dead_everywhere(victim).await;
+        self.until(&format!("{} has the lease, with a higher token", Fleet::name(heir)), |tour| {
+            tour.token(heir) > token
+        })
+        .await;
         self.wait(length.saturating_sub(begun.elapsed())).await;
         self.nobody_else_is_suspected("and nobody else", |_, target| target == victim);
 
         self.chapter(&format!("resume: SIGCONT for {name}"));
         self.fleet.resume(victim)?;
-        self.until(&format!("{name} finds that it was paused"), |tour| {
-            tour.facts().iter().any(|f| f.by == victim && f.event == "paused")
+        self.until(&format!("{name} finds that it was paused"), |tour| tour.has_said(victim, "paused", ""))
+            .await;
+        self.until(
+            &format!("{name} finds by its own clock that its lease is over, and steps down"),
+            |tour| tour.has_said(victim, "lease", "expired") && tour.has_said(victim, "standing", "isolated"),
+        )
+        .await;
+        self.until(&format!("{name} returns by itself, with a higher incarnation than {before}"), |tour| {
+            tour.model.incarnations[victim] > before
         })
         .await;
         self.until(&format!("all trust {name} again"), |tour| tour.all_trust()).await;
+        self.alive_everywhere(victim).await;
         self.wait(20 * self.fleet.plan().interval).await;
         let others = |by, target| by != victim && target == victim;
         self.nobody_else_is_suspected(
             &format!("{name} accused nobody of the silence that was its own"),
             others,
         );
+        self.fleet.command(heir, format!("release {LEASE}"));
         Ok(())
     }
 
+    /// The last ones, fewer than half and with fewer than half of the voters, from the others.
     async fn partition(&mut self) {
-        let (count, cut) = (self.fleet.len(), self.fleet.len() / 2);
+        let (count, cut) = (self.fleet.len(), self.fleet.len().div_ceil(2).max(self.fleet.len() / 2 + 1));
         let across = move |a: usize, b: usize| (a < cut) != (b < cut);
         self.chapter(&format!("partition: the first {cut} nodes from the other {}", count - cut));
+        let before: Vec<_> = self.model.quorum.iter().map(|quorum| quorum.epoch).collect();
+        let incarnations = self.model.incarnations.clone();
         self.cut_where(across, true);
         self.until("each side suspects all of the other", |tour| {
-            pairs(count).all(|(a, b)| !across(a, b) || tour.model.holds(a, b, Opinion::Suspect))
+            pairs(count).all(|(a, b)| !across(a, b) || tour.suspects(a, b))
         })
         .await;
-        self.nobody_else_is_suspected("and nobody of its own", across);
+        self.until("the smaller side is isolated, each node by its own clock", |tour| {
+            (cut..count).all(|index| tour.stands(index, "isolated"))
+        })
+        .await;
+        self.until("the larger side declares all of the smaller dead", |tour| {
+            (0..cut).all(|by| (cut..count).all(|node| tour.is_dead(by, node)))
+        })
+        .await;
+        self.same_order(&(0..cut).collect::<Vec<_>>());
+        let idle = (cut..count).all(|index| self.model.quorum[index].epoch == before[index]);
+        self.check("the smaller side has decided nothing", idle);
+        self.nobody_else_is_suspected("and nobody of its own is suspected", across);
 
         self.chapter("heal");
         self.cut_where(across, false);
         self.until("all trust each other again", |tour| tour.all_trust()).await;
+        self.until("those who were declared dead are back, with higher incarnations", |tour| {
+            (cut..count).all(|index| tour.model.incarnations[index] > incarnations[index])
+        })
+        .await;
+        self.until("all agree on one view, and are in quorum", |tour| {
+            let all: Vec<usize> = (0..count).collect();
+            tour.model.agree(&all) && all.iter().all(|&index| tour.stands(index, "in_quorum"))
+        })
+        .await;
         self.nobody_else_is_suspected("nobody of the own side was suspected meanwhile", across);
+    }
+
+    async fn move_lease(&mut self, from: usize, to: usize) {
+        self.chapter(&format!("lease: from {} to {}", Fleet::name(from), Fleet::name(to)));
+        let token = self.acquire(from).await;
+        self.fleet.command(to, format!("acquire {LEASE}"));
+        self.wait(5 * self.fleet.plan().interval).await;
+        self.check("while it is held nobody else gets it", self.token(to).is_none());
+        self.fleet.command(from, format!("release {LEASE}"));
+        self.until(&format!("given back, it is {}'s, with a higher token", Fleet::name(to)), |tour| {
+            tour.token(to) > token && tour.token(from).is_none()
+        })
+        .await;
+        self.fleet.command(to, format!("release {LEASE}"));
+        self.until("and free again", |tour| tour.token(to).is_none()).await;
     }
 
     async fn loss(&mut self, loss: f64, length: Duration) {
@@ -145,7 +213,9 @@ impl Tour<'_> {
         self.fleet.command(leaver, "leave");
         self.until(&format!("all others have heard that {name} left"), |tour| {
             tour.others(leaver).all(|by| {
+                // A farewell, or the decision that it left, whichever comes first.
                 tour.facts().iter().any(|f| f.by == by && f.event == "left" && f.node == Some(leaver))
+                    || tour.model.verdict(by, leaver) == "left"
             })
         })
         .await;
@@ -178,7 +248,68 @@ impl Tour<'_> {
     }
 
     fn all_others_suspect(&self, victim: usize) -> bool {
-        self.others(victim).all(|by| self.model.holds(by, victim, Opinion::Suspect))
+        self.others(victim).all(|by| self.suspects(by, victim))
+    }
+
+    /// Whether one suspects another, or has learnt of its death before it came to that.
+    fn suspects(&self, by: usize, node: usize) -> bool {
+        self.model.holds(by, node, Opinion::Suspect) || self.is_dead(by, node)
+    }
+
+    /// Whether the present life of a node is on record as dead, in the view that another has.
+    fn is_dead(&self, by: usize, node: usize) -> bool {
+        self.model.on_record(by, "dead", node, self.model.incarnations[node]).is_some()
+    }
+
+    fn stands(&self, index: usize, standing: &str) -> bool {
+        self.model.quorum[index].standing == standing
+    }
+
+    fn token(&self, index: usize) -> Option<u64> {
+        self.model.quorum[index].held.get(LEASE).copied()
+    }
+
+    fn has_said(&self, by: usize, event: &str, what: &str) -> bool {
+        self.facts().iter().any(|f| f.by == by && f.event == event && f.text.contains(what))
+    }
+
+    /// Lets a node have the lease; its token.
+    async fn acquire(&mut self, index: usize) -> Option<u64> {
+        self.fleet.command(index, format!("acquire {LEASE}"));
+        self.until(&format!("{} is granted the lease", Fleet::name(index)), |tour| {
+            tour.token(index).is_some()
+        })
+        .await;
+        self.token(index)
+    }
+
+    async fn dead_everywhere(&mut self, victim: usize) {
+        let name = Fleet::name(victim);
+        self.until(&format!("{name} is declared dead, by decision, at all others"), |tour| {
+            tour.others(victim).all(|by| tour.is_dead(by, victim))
+        })
+        .await;
+        self.same_order(&self.others(victim).collect::<Vec<_>>());
+    }
+
+    async fn alive_everywhere(&mut self, node: usize) {
+        self.until(&format!("all find {} alive", Fleet::name(node)), |tour| {
+            (0..tour.fleet.len()).all(|by| tour.model.verdict(by, node) == "alive")
+        })
+        .await;
+    }
+
+    /// Whether all of these have learnt of the same decisions in the same order, in this chapter.
+    fn same_order(&mut self, nodes: &[usize]) {
+        let decided = |by: usize| -> Vec<&str> {
+            let of = self.facts().iter().filter(|f| f.by == by && f.event == "verdict");
+            of.map(|f| f.text.as_str()).filter(|text| text.contains("(view ")).collect()
+        };
+        let said: Vec<_> = nodes.iter().map(|&by| decided(by)).collect();
+        // Some may be a decision ahead of others.
+        let longest = said.iter().max_by_key(|said| said.len()).cloned().unwrap_or_default();
+        let same = said.iter().all(|said| !said.is_empty() && longest.starts_with(said));
+        self.check("all of them have learnt of the same decisions, in the same order", same);
     }
 
     fn cut_where(&self, across: impl Fn(usize, usize) -> bool, cut: bool) {

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
-use clap::Parser;
-use gossip::{Builder, Node};
+use clap::{Parser, ValueEnum};
+use gossip::{Builder, Node, OnEviction};
 
 /// Runs one node of a gossip cluster: prints what happens as JSON Lines, takes commands on standard input.
 ///
@@ -16,7 +16,8 @@ use gossip::{Builder, Node};
     name = "node",
     version,
     after_help = "Commands on standard input: help, members, suspicions, counters, set KEY VALUE, remove KEY, \
-    pause DURATION, resume, leave, quit, and for tests fault cut|loss|burst|delay|duplicate|reorder|heal.\n\
+    pause DURATION, resume, view, standing, acquire LEASE, release LEASE, voters NAMES, leave, quit, and for tests \
+    fault cut|loss|burst|delay|duplicate|reorder|heal.\n\
     The end of standard input changes nothing unless --exit-with-parent is given.\n\
     SIGTERM and SIGINT leave the cluster; a second one quits at once.\n\n\
     Example, in two terminals:\n  \
@@ -39,9 +40,18 @@ pub(crate) struct Args {
     /// A node to call when joining, may be repeated; without any this is the first node of its cluster
     #[arg(long = "seed", value_name = "HOST:PORT", value_delimiter = ',')]
     seeds: Vec<String>,
-    /// Directory where the node remembers its incarnation; without it the wall clock serves
+    /// Directory where the node remembers its incarnation and, if it votes, its promises; without it the wall clock serves
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// The nodes that are to decide views, verdicts and leases from the start; the same list on each of them
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    voters: Vec<String>,
+    /// How long a voter vouches for a node that it has heard [default: 10 intervals]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    lease: Option<Duration>,
+    /// What to do once this node is on record as dead
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t = Eviction::Return)]
+    on_eviction: Eviction,
     /// Time between heartbeats, for instance 100ms or 1s
     #[arg(long, value_name = "DURATION", default_value = "100ms", value_parser = parse_duration)]
     interval: Duration,
@@ -77,6 +87,15 @@ pub(crate) struct Args {
     pub(crate) log: String,
 }
 
+/// What to do after an eviction.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Eviction {
+    /// Return by itself, in a life with a higher incarnation
+    Return,
+    /// Stop, with exit status 1
+    Stop,
+}
+
 impl Args {
     pub(crate) fn builder(&self) -> anyhow::Result<Builder> {
         let explicit_interval = !self.economy || self.interval != Duration::from_millis(100);
@@ -92,6 +111,16 @@ impl Args {
             .insecure(self.insecure);
         if let Some(addr) = self.advertise {
             builder = builder.advertise(addr);
+        }
+        builder = builder.on_eviction(match self.on_eviction {
+            Eviction::Return => OnEviction::Return,
+            Eviction::Stop => OnEviction::Stop,
+        });
+        if !self.voters.is_empty() {
+            builder = builder.voters(&self.voters);
+        }
+        if let Some(length) = self.lease {
+            builder = builder.lease(length);
         }
         if let Some(dir) = &self.data {
             builder = builder.data_dir(dir);

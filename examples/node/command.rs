@@ -27,6 +27,17 @@ pub(crate) enum Command {
         max: Duration,
     },
     Resume,
+    View,
+    Standing,
+    Acquire {
+        lease: String,
+    },
+    Release {
+        lease: String,
+    },
+    Voters {
+        names: Vec<String>,
+    },
     Leave,
     Quit,
     Fault(FaultCommand),
@@ -44,6 +55,11 @@ impl Command {
         "remove KEY",
         "pause DURATION",
         "resume",
+        "view",
+        "standing",
+        "acquire LEASE",
+        "release LEASE",
+        "voters NAME,NAME,...",
         "leave",
         "quit",
         "fault cut IP:PORT [in|out|both]",
@@ -69,6 +85,8 @@ impl FromStr for Command {
             "suspicions" => Self::Suspicions,
             "counters" => Self::Counters,
             "resume" => Self::Resume,
+            "view" => Self::View,
+            "standing" => Self::Standing,
             "leave" => Self::Leave,
             "quit" => Self::Quit,
             "help" => Self::Help,
@@ -76,6 +94,13 @@ impl FromStr for Command {
             "set" => {
                 let (key, value) = rest.split_once(char::is_whitespace).context("write: set KEY VALUE")?;
                 return Ok(Self::Set { key: key.to_owned(), value: value.trim().to_owned() });
+            }
+            "acquire" => return Ok(Self::Acquire { lease: word(verb, rest)? }),
+            "release" => return Ok(Self::Release { lease: word(verb, rest)? }),
+            "voters" => {
+                let names: Vec<String> = rest.split(',').map(|name| name.trim().to_owned()).collect();
+                ensure!(names.iter().all(|name| !name.is_empty()), "write: voters NAME,NAME,...");
+                return Ok(Self::Voters { names });
             }
             "remove" => {
                 ensure!(!rest.is_empty() && !rest.contains(char::is_whitespace), "write: remove KEY");
@@ -90,6 +115,12 @@ impl FromStr for Command {
         ensure!(rest.is_empty(), "{verb} takes no arguments, not \"{rest}\"");
         Ok(command)
     }
+}
+
+/// The name of a lease.
+fn word(verb: &str, rest: &str) -> anyhow::Result<String> {
+    ensure!(!rest.is_empty() && !rest.contains(char::is_whitespace), "write: {verb} LEASE");
+    Ok(rest.to_owned())
 }
 
 /// A change of the faults on this node's links. A later one for the same link and direction replaces an earlier one.

@@ -9,6 +9,7 @@
 
 mod args;
 mod command;
+mod decided;
 mod host;
 mod output;
 #[cfg(test)]
@@ -19,7 +20,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Parser;
 use gossip::faults::LinkFaults;
-use gossip::{Event, Events, Node, StopReason, Stopped};
+use gossip::{Event, Events, Incarnation, Node, NodeError, Refusal, Standing, StopReason, Stopped};
 use tokio::sync::mpsc;
 
 use args::Args;
@@ -65,14 +66,13 @@ async fn run(args: &Args) -> anyhow::Result<()> {
     };
     let mut printer = Printer::start();
     let events = node.events();
-    printer.print(Report::Started {
-        node: node.id().to_string(),
-        incarnation: node.identity().await?.incarnation.get(),
-        addr: node.addr(),
-        pid: std::process::id(),
-    });
+    let incarnation = node.identity().await?.incarnation;
+    printer.print(started(&node, incarnation));
     let commands = host::read_lines();
-    let session = Session { node: node.clone(), faults, printer, opinions: args.opinions };
+    let (complain, complaints) = mpsc::channel(16);
+    let mut session =
+        Session { node, incarnation, faults, printer, opinions: args.opinions, complain, complaints };
+    session.report_stored_view().await;
     let reason = session.live(events, commands, signals, args.exit_with_parent).await;
     match reason {
         StopReason::Left { .. } | StopReason::Shutdown => Ok(()),
@@ -80,13 +80,27 @@ async fn run(args: &Args) -> anyhow::Result<()> {
     }
 }
 
+fn started(node: &Node, incarnation: Incarnation) -> Report {
+    Report::Started {
+        node: node.id().to_string(),
+        incarnation: incarnation.get(),
+        addr: node.addr(),
+        pid: std::process::id(),
+    }
+}
+
 /// A running node and those who talk to it.
 struct Session {
     node: Node,
+    /// The life that the last `started` told of.
+    incarnation: Incarnation,
     faults: LinkFaults,
     printer: Printer,
     /// Whether others' opinions are printed too.
     opinions: bool,
+    /// What goes wrong in the background.
+    complain: mpsc::Sender<String>,
+    complaints: mpsc::Receiver<String>,
 }
 
 impl Session {
@@ -114,6 +128,7 @@ impl Session {
                         leaving |= exit_with_input;
                     }
                 },
+                Some(message) = self.complaints.recv() => self.printer.print(Report::Error { message }),
                 () = signals.next() => {
                     // Who asks twice does not want to wait.
                     if leaving {
@@ -139,6 +154,19 @@ impl Session {
     fn leave(&self) {
         let node = self.node.clone();
         tokio::spawn(async move { node.leave().await });
+    }
+
+    /// Asks for a lease in the background and keeps it until it is over; events tell the rest.
+    fn acquire(&self, name: String) {
+        let (node, complain) = (self.node.clone(), self.complain.clone());
+        tokio::spawn(async move {
+            match node.acquire(name).await {
+                Ok(lease) => _ = lease.expired().await,
+                // Known already, from elsewhere.
+                Err(NodeError::Released { .. } | NodeError::Denied { .. } | NodeError::Stopped(_)) => {}
+                Err(error) => _ = complain.send(error.to_string()).await,
+            }
+        });
     }
 
     async fn on_line(&mut self, line: &str) {
@@ -175,6 +203,24 @@ impl Session {
             }
             Command::Pause { max } => self.node.announce_pause(max).await?,
             Command::Resume => self.node.resume().await?,
+            Command::View => {
+                let view = self.node.view().await?.context(
+                    "there is no view yet: every one of --voters must be running before there is a first one",
+                )?;
+                self.printer.print(Report::View(decided::ViewReport::of(&view)));
+            }
+            Command::Standing => {
+                let epoch = self.node.view().await?.map(|view| view.epoch);
+                self.printer.print(Report::standing(self.node.id(), self.node.standing(), epoch));
+            }
+            Command::Acquire { lease } => self.acquire(lease),
+            Command::Release { lease } => {
+                anyhow::ensure!(
+                    self.node.release(&lease).await?,
+                    "this node neither holds nor asks for lease \"{lease}\""
+                );
+            }
+            Command::Voters { names } => self.node.change_voters(&names).await?,
             Command::Fault(fault) => {
                 fault.apply(&self.faults);
                 self.printer.print(Report::Fault { fault: fault.to_string() });
@@ -196,10 +242,33 @@ impl Session {
             Event::Updated { id } => self.report_metadata(id).await,
             Event::Opinion { ref observer, .. } if observer != self.node.id() && !self.opinions => {}
             event => {
+                let over = self.ends_this_life(&event);
                 if let Some(report) = Report::of(self.node.id(), event) {
                     self.printer.print(report);
                 }
+                // What follows is of the next life. If there is none, the node is about to stop.
+                if over && let Ok(incarnation) = self.node.reborn(self.incarnation).await {
+                    self.incarnation = incarnation;
+                    self.printer.print(started(&self.node, incarnation));
+                    self.report_stored_view().await;
+                }
             }
+        }
+    }
+
+    /// A life begins with what is on the disk; events tell only what is stored after that.
+    async fn report_stored_view(&mut self) {
+        if let Ok(Some(view)) = self.node.view().await {
+            self.printer.print(Report::View(decided::ViewReport::of(&view)));
+        }
+    }
+
+    /// Whether the node begins another life, or stops, because of this.
+    fn ends_this_life(&self, event: &Event) -> bool {
+        match *event {
+            Event::Standing { standing: Standing::Evicted, .. } => true,
+            Event::Refused { reason: Refusal::Incarnation { highest }, .. } => highest >= self.incarnation,
+            _ => false,
         }
     }
 

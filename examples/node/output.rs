@@ -6,7 +6,11 @@ use std::net::SocketAddr;
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use gossip::{Counters, Event, HeldOpinion, Member, NodeId, Opinion, Refusal, Status, StopReason};
+use crate::decided::{LeaseReport, ViewReport, denial_name, standing_name, verdict_name};
+use gossip::{
+    Counters, Epoch, Event, HeldOpinion, Incarnation, Member, NodeId, Opinion, Refusal, Standing, Status,
+    StopReason, Verdict,
+};
 use serde::Serialize;
 use tokio::sync::mpsc;
 
@@ -85,6 +89,33 @@ pub(crate) enum Report {
         node: String,
         incarnation: u64,
     },
+    Verdict {
+        node: String,
+        incarnation: u64,
+        verdict: &'static str,
+        /// Of the view that decided it; none for what is only read.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        epoch: Option<u64>,
+    },
+    View(ViewReport),
+    Standing {
+        node: String,
+        standing: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        epoch: Option<u64>,
+    },
+    Lease(LeaseReport),
+    FoundersDiffer {
+        by: String,
+        theirs: Vec<String>,
+        ours: Vec<String>,
+    },
+    RequestDenied {
+        reason: &'static str,
+    },
+    StorageFailed {
+        node: String,
+    },
     Lagged {
         lost: u64,
     },
@@ -121,6 +152,7 @@ pub(crate) struct MemberReport {
     status: &'static str,
     opinion: Option<&'static str>,
     accusers: usize,
+    verdict: &'static str,
     metadata: BTreeMap<String, String>,
 }
 
@@ -175,8 +207,41 @@ impl Report {
                 Self::Superseded { node: own.to_string(), incarnation: incarnation.get() }
             }
             Event::Lagged { lost } => Self::Lagged { lost },
+            event => return Self::of_decided(own, event),
+        })
+    }
+
+    /// What concerns a quorum.
+    fn of_decided(own: &NodeId, event: Event) -> Option<Self> {
+        let names = |ids: Vec<NodeId>| ids.iter().map(NodeId::to_string).collect();
+        Some(match event {
+            Event::Verdict { id, incarnation, verdict } => Self::verdict(&id, incarnation, verdict),
+            Event::View { view } => Self::View(ViewReport::of(&view)),
+            Event::Standing { standing, epoch } => Self::standing(own, standing, Some(epoch)),
+            Event::Lease { lease, token, state } => Self::Lease(LeaseReport::of(&lease, token, state)),
+            Event::FoundersDiffer { by, theirs, ours } => {
+                let by = by.0.iter().map(|byte| format!("{byte:02x}")).collect();
+                Self::FoundersDiffer { by, theirs: names(theirs), ours: names(ours) }
+            }
+            Event::RequestDenied { reason } => Self::RequestDenied { reason: denial_name(reason) },
+            Event::StorageFailed => Self::StorageFailed { node: own.to_string() },
             _ => return None,
         })
+    }
+
+    fn verdict(id: &NodeId, incarnation: Incarnation, verdict: Verdict) -> Self {
+        let (verdict, epoch) = verdict_name(verdict);
+        Self::Verdict {
+            node: id.to_string(),
+            incarnation: incarnation.get(),
+            verdict,
+            epoch: epoch.map(Epoch::get),
+        }
+    }
+
+    pub(crate) fn standing(own: &NodeId, standing: Standing, epoch: Option<Epoch>) -> Self {
+        let (node, standing) = (own.to_string(), standing_name(standing));
+        Self::Standing { node, standing, epoch: epoch.map(Epoch::get) }
     }
 
     pub(crate) fn members(members: &[Member]) -> Self {
@@ -252,6 +317,7 @@ impl MemberReport {
             },
             opinion: member.opinion.map(opinion_name),
             accusers: member.accusers,
+            verdict: verdict_name(member.verdict).0,
             metadata: record.metadata.iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect(),
         }
     }

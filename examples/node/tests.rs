@@ -2,7 +2,11 @@
 #![allow(clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 use clap::{CommandFactory, Parser};
-use gossip::{Event, Incarnation, NodeId, Opinion};
+use gossip::core::quorum::{Delta, Founders, Subject, Subjects, Voters, VouchFor};
+use gossip::{
+    BootId, Denial, Epoch, Event, Identity, Incarnation, LeaseState, NodeId, Opinion, Standing, StorageId,
+    Verdict, View,
+};
 
 use crate::args::Args;
 use crate::command::Command;
@@ -30,6 +34,13 @@ fn the_command_line_is_consistent_and_refuses_with_advice() {
         parse(&["--interval", "1.5s", "--seed", "a:1,b:2", "--meta", "k=v"])
             .is_ok_and(|a| a.builder().is_ok())
     );
+    assert!(
+        parse(&["--voters", "n,m", "--data", "d", "--lease", "2s", "--on-eviction", "stop"])
+            .is_ok_and(|a| a.builder().is_ok())
+    );
+    assert!(
+        parse(&["--on-eviction", "sulk"]).expect_err("refused").contains("[possible values: return, stop]")
+    );
     assert!(parse(&["--interval", "10"]).expect_err("refused").contains("write for instance 10ms or 10s"));
     assert!(parse(&["--interval", "3 days"]).expect_err("refused").contains("use us, ms, s, m or h"));
     assert!(parse(&["--bind", "7001"]).expect_err("refused").contains("for instance 127.0.0.1:7001"));
@@ -43,6 +54,15 @@ fn commands_are_understood_or_explained() {
     assert!(matches!("".parse(), Ok(Command::Nothing)));
     let Ok(Command::Set { key, value }) = "set motto  all is  well ".parse() else { panic!("refused") };
     assert_eq!((&*key, &*value), ("motto", "all is  well"));
+    let Ok(Command::Acquire { lease }) = "acquire orders/leader".parse() else { panic!("refused") };
+    assert_eq!(lease, "orders/leader");
+    assert!(matches!("release x".parse(), Ok(Command::Release { lease }) if lease == "x"));
+    assert!(matches!("voters n1, n2".parse(), Ok(Command::Voters { names }) if names == ["n1", "n2"]));
+    assert!(matches!("view".parse(), Ok(Command::View)));
+    assert!(matches!("standing".parse(), Ok(Command::Standing)));
+    assert_eq!(error("acquire"), "write: acquire LEASE");
+    assert_eq!(error("release a b"), "write: release LEASE");
+    assert_eq!(error("voters n1,,n2"), "write: voters NAME,NAME,...");
     assert!(error("frobnicate").starts_with("unknown command \"frobnicate\": one of members;"));
     assert_eq!(error("leave now"), "leave takes no arguments, not \"now\"");
     assert_eq!(error("set motto"), "write: set KEY VALUE");
@@ -96,4 +116,100 @@ fn lines_are_as_documented() {
         r#"{"t":1.25,"event":"paused","node":"n1","seconds":5.1}"#
     );
     assert_eq!(line(Report::members(&[])), r#"{"t":1.25,"event":"members","members":[]}"#);
+}
+
+fn id(name: &str) -> NodeId {
+    NodeId::new(name).expect("a good name")
+}
+
+/// A view with something in each of its parts.
+fn view() -> View {
+    let voters = |names: &[(u8, &str)]| {
+        let mut voters = Voters::default();
+        for (n, name) in names {
+            assert!(voters.insert(StorageId([*n; 16]), id(name)), "there is room");
+        }
+        voters
+    };
+    let of = |name: &str| {
+        let mut subjects = Subjects::default();
+        assert!(subjects.insert(id(name), Incarnation::FIRST), "there is room");
+        subjects
+    };
+    let founders = Founders {
+        voters: voters(&[(1, "n2"), (2, "n1")]),
+        vouch_for: VouchFor::clamped(std::time::Duration::from_secs(1)),
+    };
+    let owner = Identity {
+        id: id("n1"),
+        storage: StorageId([2; 16]),
+        incarnation: Incarnation::FIRST,
+        boot: BootId([8; 16]),
+    };
+    let deltas = [
+        Delta::Suspend(of("n3")),
+        Delta::Evict(of("n3")),
+        Delta::Acquire { lease: id("db"), owner, request: 1 },
+        Delta::Suspend(of("n4")),
+        Delta::Leave(Subject { id: id("n5"), incarnation: Incarnation::FIRST }),
+        Delta::Seal(voters(&[(2, "n1")])),
+    ];
+    deltas.iter().fold(founders.view(), |view, delta| View::clone(&view.after(delta).expect("follows")))
+}
+
+#[test]
+fn what_is_decided_is_written_as_documented() {
+    let own = id("n1");
+    let of = |event| {
+        let report = Report::of(&own, event).expect("has a line");
+        serde_json::to_string(&Line { t: 1.25, report }).expect("serializes")
+    };
+    let view = view();
+    let genesis = view.genesis;
+    assert_eq!(
+        of(Event::View { view: view.into() }),
+        format!(
+            r#"{{"t":1.25,"event":"view","epoch":6,"genesis":"{genesis}","voters":["n1","n2"],"next":["n1"],"#
+        ) + r#""suspended":[{"node":"n4","incarnation":1,"epoch":4}],"#
+            + r#""dead":[{"node":"n3","incarnation":1,"epoch":2}],"#
+            + r#""left":[{"node":"n5","incarnation":1,"epoch":5}],"#
+            + r#""leases":[{"name":"db","owner":"n1","incarnation":1,"token":3}]}"#
+    );
+    let epoch = Epoch::GENESIS.next();
+    let verdict = |verdict| Event::Verdict { id: id("n2"), incarnation: Incarnation::FIRST, verdict };
+    assert_eq!(
+        of(verdict(Verdict::Dead { epoch })),
+        r#"{"t":1.25,"event":"verdict","node":"n2","incarnation":1,"verdict":"dead","epoch":1}"#
+    );
+    assert_eq!(
+        of(verdict(Verdict::Undecided)),
+        r#"{"t":1.25,"event":"verdict","node":"n2","incarnation":1,"verdict":"undecided"}"#
+    );
+    assert_eq!(
+        of(Event::Standing { standing: Standing::Isolated, epoch }),
+        r#"{"t":1.25,"event":"standing","node":"n1","standing":"isolated","epoch":1}"#
+    );
+    let lease = |token, state| of(Event::Lease { lease: id("db"), token, state });
+    let remaining = std::time::Duration::from_millis(250);
+    assert_eq!(
+        lease(Some(epoch), LeaseState::Endangered { remaining }),
+        r#"{"t":1.25,"event":"lease","name":"db","token":1,"state":"endangered","remaining":0.25}"#
+    );
+    assert_eq!(
+        lease(None, LeaseState::Denied(Denial::Full)),
+        r#"{"t":1.25,"event":"lease","name":"db","state":"denied","reason":"full"}"#
+    );
+    assert_eq!(of(Event::StorageFailed), r#"{"t":1.25,"event":"storage_failed","node":"n1"}"#);
+    let differ = Event::FoundersDiffer {
+        by: StorageId([0xa1; 16]),
+        theirs: vec![id("n2")],
+        ours: vec![id("n1"), id("n2")],
+    };
+    assert_eq!(
+        of(differ),
+        format!(
+            r#"{{"t":1.25,"event":"founders_differ","by":"{}","theirs":["n2"],"ours":["n1","n2"]}}"#,
+            "a1".repeat(16)
+        )
+    );
 }

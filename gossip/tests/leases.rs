@@ -241,6 +241,31 @@ async fn voters_are_replaced() {
 }
 
 #[tokio::test]
+async fn a_follower_leaves_for_good_and_that_is_decided() {
+    let trio = Trio::new();
+    let nodes = trio.start().await;
+    let fourth = Node::builder("lease-test", "n4")
+        .configure(|c| c.interval(Duration::from_millis(50)))
+        .seeds(trio.addrs.iter().map(SocketAddr::to_string))
+        .start()
+        .await
+        .expect("starts");
+    let lease = soon("a grant", fourth.acquire("db")).await.expect("granted");
+    let id = fourth.id().clone();
+    soon("a farewell", fourth.leave()).await.expect("leaves, and does not begin another life");
+    assert!(lease.check().is_err());
+    for node in &nodes {
+        soon("a verdict", async {
+            while !matches!(node.verdict(&id).await.expect("runs"), Verdict::Left { .. }) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        })
+        .await;
+    }
+    soon("a grant", nodes[0].acquire("db")).await.expect("free again").release().await;
+}
+
+#[tokio::test]
 async fn a_voter_without_a_disk_is_told_what_to_do() {
     let error = Node::builder("c", "n1").voters(["n1", "n2"]).start().await.expect_err("refused");
     assert!(matches!(error, StartError::Voter { .. }));

@@ -350,6 +350,11 @@ impl Node {
         Ok(())
     }
 
+    /// Whether this node is leaving, or has left or stopped: it takes no commands any more.
+    pub fn is_leaving(&self) -> bool {
+        self.check_running().is_err()
+    }
+
     /// This node's part in the quorum, to ask questions of.
     pub fn quorum(&self) -> &super::quorum::Quorum {
         &self.quorum

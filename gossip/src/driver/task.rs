@@ -379,7 +379,8 @@ impl Task {
             Event::Lagged { .. } => self.leases.insist(&mut self.core, self.clocks.now()),
             Event::SeedsSilent { .. } if self.seeds.can_change() => self.look_up(),
             Event::Refused { reason: Refusal::Incarnation { highest }, .. }
-                if highest >= self.core.identity().incarnation =>
+                // One that leaves may be told that it has left already.
+                if highest >= self.core.identity().incarnation && !self.core.is_leaving() =>
             {
                 if self.is_evicted_by_word() {
                     return Some(StopReason::Evicted { epoch: None });
@@ -389,7 +390,7 @@ impl Task {
             Event::LeaveDone { acknowledged, told } => {
                 return Some(StopReason::Left { acknowledged, told });
             }
-            Event::Standing { standing: Standing::Evicted, epoch } => match self.on_eviction {
+            Event::Standing { standing: Standing::Evicted, epoch } if !self.core.is_leaving() => match self.on_eviction {
                 OnEviction::Return => self.refused = self.refused.max(Some(self.core.identity().incarnation)),
                 OnEviction::Stop => return Some(StopReason::Evicted { epoch: Some(epoch) }),
             },

@@ -159,6 +159,7 @@ impl Permit<'_> {
 
 impl fmt::Display for Permit<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "lease \"{}\" with token {} for {:?}", self.lease(), self.token(), self.good_for())
+        let ms = self.good_for().as_millis();
+        write!(f, "lease \"{}\" with token {}, good for {ms} ms", self.lease(), self.token())
     }
 }

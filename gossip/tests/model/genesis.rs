@@ -238,7 +238,9 @@ impl Model for Genesis {
             Action::Deliver(to, packet) => {
                 let from = Recipient::Sender(addr(packet.from), Tag::default());
                 let mut envelope = packet.envelope.clone();
-                if self.0.by_majority && let Message::Founding { complete, .. } = &mut envelope.message {
+                if self.0.by_majority
+                    && let Message::Founding { complete, .. } = &mut envelope.message
+                {
                     // The speaker and the receiver are two of three.
                     *complete = true;
                 }

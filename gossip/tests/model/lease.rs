@@ -366,7 +366,11 @@ impl Leases {
 
     fn is_holder(&self, host: u8) -> bool {
         !self.is_voter(host)
-            || self.scope.holders.iter().any(|(n, _)| self.own_disk(n) == Some(self.scope.disks[usize::from(host)]))
+            || self
+                .scope
+                .holders
+                .iter()
+                .any(|(n, _)| self.own_disk(n) == Some(self.scope.disks[usize::from(host)]))
     }
 
     fn identity(&self, host: u8) -> &Identity {
@@ -387,8 +391,13 @@ impl Leases {
 
     fn start(&self, host: u8, now: Now, found: Durable) -> Quorum<Wish> {
         let settings = self.settings(self.is_holder(host));
-        let start =
-            Start { identity: self.identity(host).clone(), settings, found, register: Wish::default(), rng_seed: 0 };
+        let start = Start {
+            identity: self.identity(host).clone(),
+            settings,
+            found,
+            register: Wish::default(),
+            rng_seed: 0,
+        };
         Quorum::new(now, start)
     }
 
@@ -689,7 +698,8 @@ impl Model for Leases {
         let now = Now::from(Duration::from_secs(3600));
         let disks = self.scope.disks.len();
         let hosts = (0..(disks + self.outsiders().count()) as u8).map(|host| {
-            let member = self.scope.disks.get(usize::from(host)).is_some_and(|n| self.scope.voters.contains(n));
+            let member =
+                self.scope.disks.get(usize::from(host)).is_some_and(|n| self.scope.voters.contains(n));
             // Voters have been running for long: nothing that was promised before is left.
             let found = Durable {
                 founders: member.then(|| self.founders.clone()),
@@ -824,7 +834,8 @@ fn mutant(mutant: Mutant, scope: Scope) {
 #[test]
 fn lease_plain() {
     check("lease, three voters", Scope::default());
-    let again = Scope { restores: true, epochs: 4, voters: vec![1, 2], disks: vec![1, 2], ..Scope::default() };
+    let again =
+        Scope { restores: true, epochs: 4, voters: vec![1, 2], disks: vec![1, 2], ..Scope::default() };
     check("lease, two voters, restored", again.clone());
     mutant(Mutant::CertificateUnbound, again.clone());
     mutant(Mutant::ForgetsAtView, again);
@@ -874,7 +885,8 @@ fn lease_clocks() {
 #[test]
 fn voters_change() {
     // Nothing is shared: the old voter's word is worth nothing after.
-    let apart = Scope { voters: vec![1], disks: vec![1, 2], seals: vec![vec![2]], epochs: 4, ..Scope::default() };
+    let apart =
+        Scope { voters: vec![1], disks: vec![1, 2], seals: vec![vec![2]], epochs: 4, ..Scope::default() };
     check("change, one voter for another", apart.clone());
     mutant(Mutant::ChangeAtOnce, apart.clone());
     mutant(Mutant::SealedByOne, apart.clone());

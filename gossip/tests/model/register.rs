@@ -12,8 +12,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gossip::core::quorum::{
-    Delta, Durable, Envelope, Founders, Message, Output, Quorum, Recipient, Settings, Sighting, Start, Subject,
-    View, Voters, VouchFor, Wish, Witness,
+    Delta, Durable, Envelope, Founders, Message, Output, Quorum, Recipient, Settings, Sighting, Start,
+    Subject, View, Voters, VouchFor, Wish, Witness,
 };
 use gossip::core::register::{Ballot, Ballots, Paxos, RegisterMessage};
 use gossip::wire::{Key, Tag};
@@ -186,7 +186,9 @@ enum Action {
 impl fmt::Debug for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Deliver(packet) => write!(f, "{} > {}: {:?}", packet.from, packet.to, packet.envelope.message),
+            Self::Deliver(packet) => {
+                write!(f, "{} > {}: {:?}", packet.from, packet.to, packet.envelope.message)
+            }
             Self::Written(host) => write!(f, "{host} has written"),
             Self::Timeout(host) => write!(f, "{host} wakes"),
             Self::Crash(host, newest) => write!(f, "{host} crashes, newest: {newest}"),
@@ -255,7 +257,9 @@ impl Epochs {
             }
             let Some(output) = quorum.poll_output() else { break };
             match output {
-                Output::Send { to: Recipient::Voter(to), message } if to == StorageId([state.hosts[at].storage; 16]) => {
+                Output::Send { to: Recipient::Voter(to), message }
+                    if to == StorageId([state.hosts[at].storage; 16]) =>
+                {
                     let envelope = quorum.envelope(message);
                     quorum.handle_message(NOW.into(), &Calm, Recipient::Voter(to), &envelope);
                 }
@@ -267,7 +271,9 @@ impl Epochs {
                         None => state.decided.push(hash),
                     }
                     if decided_here && let Some(step) = quorum.newest_step() {
-                        sent.extend((0..VOTERS).map(|to| (Recipient::Voter(StorageId([to + 1; 16])), step.clone())));
+                        sent.extend(
+                            (0..VOTERS).map(|to| (Recipient::Voter(StorageId([to + 1; 16])), step.clone())),
+                        );
                     }
                 }
                 _ => {}
@@ -349,7 +355,8 @@ impl State {
             let (view, (_, delta)) = it;
             let stored = self.decided.get(view.epoch.get() as usize);
             !chosen
-                || stored.is_none_or(|stored| view.after(delta).is_ok_and(|next| View::hash(&next) == *stored))
+                || stored
+                    .is_none_or(|stored| view.after(delta).is_ok_and(|next| View::hash(&next) == *stored))
         })
     }
 }
@@ -360,12 +367,10 @@ impl Model for Epochs {
 
     fn init_states(&self) -> Vec<State> {
         let founders = Self::founders();
-        let found = Durable {
-            view: Some(Arc::new(founders.view())),
-            founders: Some(founders),
-            ..Durable::default()
-        };
-        let hosts = (0..VOTERS).map(|n| Host::of(Self::start(n, n + 1, 1, found.clone()), 1, n + 1)).collect();
+        let found =
+            Durable { view: Some(Arc::new(founders.view())), founders: Some(founders), ..Durable::default() };
+        let hosts =
+            (0..VOTERS).map(|n| Host::of(Self::start(n, n + 1, 1, found.clone()), 1, n + 1)).collect();
         let mut state =
             State { hosts, net: Vec::new(), crashes: 0, wiped: false, decided: Vec::new(), split: false };
         for &host in &self.0.asked {
@@ -439,12 +444,16 @@ impl Model for Epochs {
             }),
         ];
         if self.0.wipes {
-            properties.push(Property::always("S7: whoever lost its disk says nothing", |_, state: &State| {
-                let lost = StorageId([43; 16]);
-                state.net.iter().all(|packet| {
-                    packet.envelope.from != lost || !matches!(packet.envelope.message, Message::Register { .. })
-                })
-            }));
+            properties.push(Property::always(
+                "S7: whoever lost its disk says nothing",
+                |_, state: &State| {
+                    let lost = StorageId([43; 16]);
+                    state.net.iter().all(|packet| {
+                        packet.envelope.from != lost
+                            || !matches!(packet.envelope.message, Message::Register { .. })
+                    })
+                },
+            ));
         }
         properties
     }
