@@ -46,6 +46,87 @@ fn eventful(seed: u64) -> Scenario {
         .with(170, 200, Fault::Crash { host: 5, disk: true })
 }
 
+/// Four nodes, three of them voters, and something of everything that is decided.
+fn decisive(seed: u64) -> Scenario {
+    Scenario::calm(seed, 4, 100)
+        .voters(3)
+        .with(15, 40, Fault::Lease(3, 0))
+        .with(20, 150, Fault::Lease(0, 0))
+        .with(60, 110, Fault::Pause(3))
+        .with(130, 140, Fault::Voters(vec![0, 1, 3]))
+        .with(160, 165, Fault::Crash { host: 1, disk: true })
+}
+
+/// Every write of a short run fails once before it reaches the disk, and once right after.
+#[test]
+fn the_power_may_fail_at_every_write() {
+    let (first, count) = (env("SIM_FIRST", 1), env("SIM_WRITE_SEEDS", 3));
+    for seed in first..first + count {
+        let scenario = decisive(seed);
+        let whole = run(&scenario, false, &|_| {}).unwrap_or_else(|failure| panic!("{}", failure.what));
+        assert!(whole.writes > 20, "only {} writes", whole.writes);
+        println!("seed {seed}: {} writes", whole.writes);
+        for number in 0..whole.writes {
+            for after in [false, true] {
+                let fails = |world: &mut sim::world::World| world.crash_at = Some((number, after));
+                if let Err(failure) = run(&scenario, true, &fails) {
+                    let log = failure.log.unwrap_or_default();
+                    panic!("seed {seed}, write {number}, after {after}: {}\n{log}", failure.what);
+                }
+            }
+        }
+    }
+}
+
+/// Voters 0 and 1 ask for leases at the same time, again and again.
+fn contended(seed: u64) -> Scenario {
+    (0..12).fold(Scenario::calm(seed, 5, 100).voters(5), |scenario, n| {
+        let at = 15 + 10 * n;
+        let lease = |host| Fault::Lease(host, host as u8);
+        (0..5).fold(scenario, |scenario, host| scenario.with(at, at + 5, lease(host)))
+    })
+}
+
+/// A holder is cut off for long.
+fn holder_cut_off(seed: u64) -> Scenario {
+    Scenario::calm(seed, 5, 100)
+        .voters(5)
+        .with(20, 190, Fault::Lease(4, 0))
+        .with(30, 190, Fault::Lease(1, 0))
+        .with(60, 120, Fault::Net(Rule::Partition(vec![4])))
+}
+
+#[test]
+fn broken_quorums_are_caught_by_the_checker_they_are_meant_for() {
+    use sim::mutant_quorum as broken;
+    let one_bad_link =
+        Scenario::calm(3, 5, 100).voters(5).with(150, 250, Fault::Net(Rule::OneWay(vec![4], vec![0])));
+    // With loss, requests reach several voters, and ballots overlap.
+    let rivals = contended(3).with(12, 150, Fault::Net(Rule::Loss(0.4)));
+    // A follower asks for a lease, and still wants it at the end.
+    let mut asking = Scenario::calm(3, 5, 100).voters(3).with(50, 1000, Fault::Lease(4, 7));
+    asking.end = 20_000 * sim::MS;
+    let killed = Scenario::calm(3, 5, 100).voters(3).with(50, 51, Fault::Kill(4));
+    let cases: [(&Scenario, Mutation<'_>, &[&str], &str); 8] = [
+        (&decisive(3), &broken::promises_before_writing, &["S9"], "promises before writing"),
+        (&rivals, &broken::accepts_everything, &["S1", "S9"], "accepts everything"),
+        (&holder_cut_off(3), &broken::stretches_vouchers, &["S4", "S5"], "stretches vouchers"),
+        (&one_bad_link, &broken::suspects_everybody, &["S3"], "suspects everybody"),
+        (&contended(3), &broken::invents_decisions, &["S1", "S9"], "invents decisions"),
+        (&killed, &broken::certifies_nothing, &["L1"], "certifies nothing"),
+        (&asking, &broken::asks_for_nothing, &["L3"], "asks for nothing"),
+        (&killed, &broken::keeps_decisions_back, &["L4", "L2", "L1"], "keeps decisions back"),
+    ];
+    for (scenario, mutation, expected, name) in cases {
+        let what = caught(scenario, mutation);
+        println!("{name}: {what:.150}");
+        assert!(
+            expected.iter().any(|rule| what.contains(rule)),
+            "{name} was not caught as {expected:?}: {what:?}"
+        );
+    }
+}
+
 /// News that one side of a partition had time to forget before it healed.
 fn estranged(seed: u64) -> Scenario {
     Scenario::calm(seed, 20, 100).with(20, 80, Fault::Net(Rule::Partition(vec![0, 1, 2]))).with(

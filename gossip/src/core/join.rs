@@ -237,9 +237,18 @@ impl Node {
     }
 
     pub(super) fn on_refused(&mut self, by: SocketAddr, frame: &Frame, reason: Refusal) {
-        if frame.to == self.life.tag() {
-            self.events.push(Event::Refused { by, reason });
+        if frame.to != self.life.tag() {
+            return;
         }
+        // Nobody talks to the dead, so the view that says so may never come: this word is enough to step down.
+        if let Refusal::Incarnation { highest } = reason
+            && highest >= self.identity.incarnation
+            && !self.is_leaving()
+        {
+            self.quorum.hear_of_own_end();
+            self.drain_quorum();
+        }
+        self.events.push(Event::Refused { by, reason });
     }
 
     /// Somebody got a heartbeat from here and does not know from whom.

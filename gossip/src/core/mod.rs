@@ -238,6 +238,9 @@ impl Node {
             identity,
             config,
         };
+        if let Some(view) = node.quorum.view().cloned() {
+            node.events.push(Event::View { view });
+        }
         node.start();
         node
     }

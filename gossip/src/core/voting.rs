@@ -7,9 +7,10 @@ use std::time::Duration;
 use super::Node;
 use super::clock::Now;
 use super::event::Event;
-use super::identity::{Key, Life, NodeId, StorageId};
+use super::identity::{Identity, Key, Life, NodeId, StorageId};
 use super::quorum::{
-    Durable, Envelope, GenesisId, Message, Moment, Names, Output, Recipient, Standing, Subject, View, Voters,
+    Cause, Durable, Envelope, GenesisId, Message, Moment, Names, Output, Recipient, Standing, Subject, View,
+    Voters,
 };
 use super::sight::Sight;
 use super::timer::Timer;
@@ -101,7 +102,7 @@ impl Node {
             match output {
                 Output::Send { to, message } => self.send_quorum(to, message),
                 Output::Adopted { view, before, decided_here } => {
-                    self.on_adopted(&view, before, decided_here)
+                    self.on_adopted(&view, before.as_deref(), decided_here);
                 }
                 Output::Call { member, question } => self.call_member(member, question),
                 Output::Event(event) => self.events.push(event),
@@ -227,25 +228,21 @@ fn bond(genesis: GenesisId, voter: Life, receiver: Life) -> Key {
 
 /// What views do.
 impl Node {
-    fn on_adopted(&mut self, view: &Arc<View>, before: Option<Arc<View>>, decided_here: bool) {
-        self.report_decided(view, before.as_deref());
-        let buried: Vec<Key> = self
-            .members
-            .iter()
-            .filter(|(_, slot)| {
-                let identity = &slot.record.identity;
-                view.is_gone(&identity.id, identity.incarnation)
-            })
-            .map(|(key, _)| key)
-            .filter(|&key| key != self.key)
-            .collect();
-        for key in buried {
-            self.bury(key);
+    fn on_adopted(&mut self, view: &Arc<View>, before: Option<&View>, decided_here: bool) {
+        self.report_decided(view, before);
+        let over = |key: Key, identity: &Identity| {
+            let gone = view.gone.get(&identity.id).filter(|gone| identity.incarnation <= gone.incarnation)?;
+            (key != self.key).then_some((key, gone.cause == Cause::Left))
+        };
+        let buried: Vec<(Key, bool)> =
+            self.members.iter().filter_map(|(key, slot)| over(key, &slot.record.identity)).collect();
+        for (key, left) in buried {
+            self.bury(key, left);
         }
         self.outlived.retain(|former| !view.is_gone(&former.id, former.incarnation));
         self.spread(view, decided_here);
         let electorate = |view: &View| view.electorate.since;
-        if before.as_deref().map(electorate) != Some(electorate(view)) {
+        if before.map(electorate) != Some(electorate(view)) {
             self.meet_neighbours();
         }
         self.changed();
@@ -253,9 +250,13 @@ impl Node {
         self.events.push(Event::View { view: view.clone() });
     }
 
-    /// A member whose life is over is none any more.
-    fn bury(&mut self, key: Key) {
+    /// A member whose life is over is none any more; that one has left is said, as it is where the farewell comes first.
+    fn bury(&mut self, key: Key, left: bool) {
         if let Some(record) = self.members.remove(key) {
+            if left {
+                let Identity { id, incarnation, .. } = &record.identity;
+                self.events.push(Event::Left { id: id.clone(), incarnation: *incarnation });
+            }
             if let Some(peer) = self.peers.by_key(key) {
                 self.voter_addrs.retain(|(known, _)| *known != record.identity.storage);
                 self.voter_addrs.push((record.identity.storage, peer.addr));

@@ -382,9 +382,6 @@ impl Task {
                 // One that leaves may be told that it has left already.
                 if highest >= self.core.identity().incarnation && !self.core.is_leaving() =>
             {
-                if self.is_evicted_by_word() {
-                    return Some(StopReason::Evicted { epoch: None });
-                }
                 self.refused = self.refused.max(Some(highest));
             }
             Event::LeaveDone { acknowledged, told } => {
@@ -398,12 +395,6 @@ impl Task {
             _ => {}
         }
         None
-    }
-
-    /// Whether a refusal says that this life is on record as dead, and that is for somebody else to deal with: nobody talks
-    /// to the dead, so the view that says so may never come. A life that was never in quorum was refused for its number only.
-    fn is_evicted_by_word(&self) -> bool {
-        self.on_eviction == OnEviction::Stop && self.core.quorum().standing() != Standing::Unvoted
     }
 
     /// Looks all names up again, unless that is under way. The core gets the answer as a command.

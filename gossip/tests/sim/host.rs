@@ -79,6 +79,8 @@ pub struct Host {
     pub life: u64,
     /// Whether the next write fails.
     pub disk_fails: bool,
+    /// Whether it crashes when the write under way is done.
+    pub crash_after_write: bool,
     pub paused: bool,
     /// What waits in its socket's buffer while it is paused.
     pub inbox: Vec<Packet>,
@@ -118,6 +120,7 @@ impl Host {
             writing: None,
             life: 0,
             disk_fails: false,
+            crash_after_write: false,
             paused: false,
             inbox: Vec::new(),
             starved: 0,

@@ -15,6 +15,7 @@ pub mod decided;
 pub mod fault;
 pub mod host;
 pub mod mutant;
+pub mod mutant_quorum;
 pub mod network;
 pub mod rng;
 pub mod run;

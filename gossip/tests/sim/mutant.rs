@@ -96,10 +96,10 @@ pub fn hides_its_pauses(world: &mut World) {
 /// Nobody ever passes on what it knows, beyond introducing itself.
 pub fn passes_nothing_on(world: &mut World) {
     let config = world.config.clone();
-    world.tamper = Some(forge(&config, |_, frame, items| {
-        if matches!(frame.head, Head::Heartbeat(_) | Head::Delta) {
-            items.clear();
-        }
+    world.tamper = Some(forge(&config, |_, frame, items| match frame.head {
+        Head::Heartbeat(_) | Head::Delta => items.clear(),
+        Head::Welcome { .. } => items.truncate(1),
+        _ => {}
     }));
 }
 

@@ -21,6 +21,8 @@ pub enum Next {
     Wake(usize),
     /// A host's disk has done what this life of its process asked for.
     Written(usize, u64),
+    /// A host that crashed at a write starts again.
+    Restart(usize),
     /// A number that whoever runs the world understands.
     Mark(usize),
 }
@@ -51,6 +53,11 @@ pub struct World {
     pub log: Option<String>,
     /// Hosts whose driver catches up on missed timers one by one before it reads its socket: a mutant.
     pub naive_driver: bool,
+    /// Disks say that they have written before they have: a mutant.
+    pub hasty_disks: bool,
+    /// How many writes have been begun, and the one at which its host is to crash: before the disk has it, or right after.
+    pub writes: u64,
+    pub crash_at: Option<(u64, bool)>,
     /// Disks that were thrown away.
     pub old_disks: BTreeMap<StorageId, Durable>,
     /// Up to how many members observe each other.
@@ -104,6 +111,9 @@ impl World {
             tamper: None,
             log: None,
             naive_driver: false,
+            hasty_disks: false,
+            writes: 0,
+            crash_at: None,
             old_disks: BTreeMap::new(),
             config_mesh: 32,
             pauses: vec![Vec::new(); count],
@@ -236,6 +246,7 @@ impl World {
             Next::Mark(mark) => Step::Mark(mark),
             Next::Wake(index) => self.wake(index, entry.at),
             Next::Written(index, life) => self.written(index, life),
+            Next::Restart(index) => self.restart(index),
             Next::Deliver(packet) => self.deliver(packet),
         })
     }
@@ -271,10 +282,30 @@ impl World {
         if good {
             host.durable = durable;
         }
+        if std::mem::take(&mut host.crash_after_write) {
+            return self.crash_at_write(index);
+        }
         let now = host.now(self.now);
         if let Some(node) = &mut host.node {
             node.handle_written(now, good);
         }
+        Step::Host(index, self.drain(index))
+    }
+
+    /// The power fails at a write; it comes back a little later.
+    fn crash_at_write(&mut self, index: usize) -> Step {
+        self.crash(index);
+        let again = self.now + 20 * self.interval();
+        self.schedule(again, Next::Restart(index));
+        Step::Host(index, Vec::new())
+    }
+
+    fn restart(&mut self, index: usize) -> Step {
+        if self.hosts[index].node.is_some() {
+            return Step::Nothing;
+        }
+        let incarnation = self.hosts[index].stored + 1;
+        self.start(index, incarnation);
         Step::Host(index, self.drain(index))
     }
 
@@ -284,6 +315,29 @@ impl World {
         let Some(durable) = host.node.as_mut().and_then(|node| node.poll_write().cloned()) else { return };
         host.writing = Some(durable);
         let life = host.life;
+        let number = self.writes;
+        self.writes += 1;
+        match self.crash_at {
+            Some((at, after)) if at == number => {
+                host.crash_after_write = after;
+                if !after {
+                    host.writing = None;
+                    self.crash_at_write(index);
+                    return;
+                }
+            }
+            _ => {}
+        }
+        let host = &mut self.hosts[index];
+        if self.hasty_disks {
+            let now = host.now(self.now);
+            if let Some(node) = &mut host.node {
+                node.handle_written(now, true);
+            }
+            // Whatever comes meanwhile is written with the next one.
+            self.schedule(self.now + 5_000 * MS, Next::Written(index, life));
+            return;
+        }
         let takes = self.rng.between(MS / 2, 5 * MS);
         self.schedule(self.now + takes, Next::Written(index, life));
     }

@@ -124,20 +124,20 @@ impl<R: Register> Quorum<R> {
         });
         let output = Output::Adopted { view, before: known, decided_here };
         self.outputs.push(output, self.journal.version());
-        self.on_stored(before);
+        self.on_stored(before.as_deref());
     }
 
     /// If another view is stored than before: what follows from that.
-    pub(super) fn on_stored(&mut self, before: Option<Arc<View>>) {
+    pub(super) fn on_stored(&mut self, before: Option<&View>) {
         let Some(view) = self.view().cloned() else { return };
-        if before.as_ref().map(|before| before.epoch) == Some(view.epoch) {
+        if before.map(|before| before.epoch) == Some(view.epoch) {
             return;
         }
         self.hash = view.hash();
         self.vouched.adopt(&view);
         self.register.rebase(self.now.boot);
         self.cases.unripe();
-        self.on_electorate(before.as_deref(), &view);
+        self.on_electorate(before, &view);
         self.take_stock();
         self.settle_leases(&view);
     }
@@ -150,7 +150,7 @@ impl<R: Register> Quorum<R> {
         let serving = self.catchup.serving.as_ref().map(|serving| serving.epoch);
         match snapshot {
             Some((epoch, at)) if Some(epoch) == serving && Some(epoch) > after => {
-                self.send_part(to, &view, at)
+                self.send_part(to, &view, at);
             }
             _ => self.serve(to, after),
         }

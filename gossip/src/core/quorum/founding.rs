@@ -164,7 +164,7 @@ impl<R: Register> Quorum<R> {
         self.outputs
             .push(Output::Adopted { view, before: None, decided_here: false }, self.journal.version());
         self.say_founders(None);
-        self.on_stored(before);
+        self.on_stored(before.as_deref());
     }
 
     /// Tells whoever means another list, and the user, once.

@@ -115,6 +115,8 @@ pub struct Quorum<R = Paxos> {
     refused: u64,
     /// Whether this node exchanges heartbeats with the voters all the time.
     renews: bool,
+    /// Whether it has been told that this life of it is over.
+    ended: bool,
 }
 
 /// What a quorum's state machine starts from.
@@ -161,6 +163,7 @@ impl<R: Register> Quorum<R> {
             rng,
             refused: 0,
             renews: true,
+            ended: false,
             identity,
             settings,
         };
@@ -189,7 +192,7 @@ impl<R: Register> Quorum<R> {
             Message::Founding { founders, complete } => self.on_founding(sender, from, founders, *complete),
             Message::Misfounded { names } => self.on_misfounded(from, names),
             Message::Register { base, hash, message } => {
-                self.on_register(sender, from, *base, *hash, message)
+                self.on_register(sender, from, *base, *hash, message);
             }
             Message::Ask { question, subject } => self.on_ask(witness, sender, from, *question, subject),
             Message::Answer { question, subject, opinion } => {
@@ -235,7 +238,7 @@ impl<R: Register> Quorum<R> {
         if !good {
             self.say(Event::StorageFailed);
         }
-        self.on_stored(before);
+        self.on_stored(before.as_deref());
         self.act(witness);
     }
 

@@ -49,6 +49,12 @@ impl<R: Register> Quorum<R> {
         self.renews = renews;
     }
 
+    /// Somebody has refused this life because it is over. One that was never in quorum has merely begun too low.
+    pub fn hear_of_own_end(&mut self) {
+        self.ended |= self.stand.standing != Standing::Unvoted;
+        self.take_stock();
+    }
+
     /// Where this node stands, as of the last call that took a time.
     pub fn standing(&self) -> Standing {
         self.stand.standing
@@ -136,6 +142,9 @@ impl<R: Register> Quorum<R> {
 
     fn standing_at(&self, now: Moment) -> Standing {
         let Some(view) = self.view() else { return Standing::Unvoted };
+        if self.ended {
+            return Standing::Evicted;
+        }
         let (id, incarnation) = (&self.identity.id, self.identity.incarnation);
         if let Some(gone) = view.gone.get(id).filter(|gone| incarnation <= gone.incarnation) {
             return if gone.cause == Cause::Dead { Standing::Evicted } else { Standing::Unvoted };
