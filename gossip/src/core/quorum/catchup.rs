@@ -244,7 +244,7 @@ impl<R: Register> Quorum<R> {
         let sound = |view: &View| {
             // A founder follows no history but the one it has agreed to.
             let agreed = self.journal.newest().founders.as_ref().map(super::Founders::id);
-            let genesis = self.view().map(|known| known.genesis).or(agreed);
+            let genesis = self.journal.newest().view.as_ref().map(|known| known.genesis).or(agreed);
             let known = genesis.is_none_or(|genesis| genesis == view.genesis);
             view.epoch == reading.epoch && view.hash() == reading.hash && known
         };
