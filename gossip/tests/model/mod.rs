@@ -10,4 +10,5 @@
 mod explore;
 mod genesis;
 mod lease;
+mod opinion;
 mod register;
