@@ -5,10 +5,14 @@
 //! [block-bootstrap](bootstrap) intervals and a check of [calibration], put together by a [study] and written by the
 //! [report]. Out flow CSV, SVG and Markdown.
 //!
-//! Nothing here reads a clock or a random source of its own: two runs with the same traces and the same seed write
+//! Nothing there reads a clock or a random source of its own: two runs with the same traces and the same seed write
 //! the same numbers.
+//!
+//! Beside it, and apart from it, `adversity` watches real processes under faults; it needs signals, and so Unix.
 
 pub mod ablation;
+#[cfg(unix)]
+pub mod adversity;
 pub mod baselines;
 pub mod bootstrap;
 pub mod calibration;

@@ -16,7 +16,7 @@ use gossip::{Builder, Node};
     name = "node",
     version,
     after_help = "Commands on standard input: help, members, suspicions, counters, set KEY VALUE, remove KEY, \
-    pause DURATION, resume, leave, quit, and for tests fault cut|loss|delay|heal.\n\
+    pause DURATION, resume, leave, quit, and for tests fault cut|loss|burst|delay|duplicate|reorder|heal.\n\
     The end of standard input changes nothing unless --exit-with-parent is given.\n\
     SIGTERM and SIGINT leave the cluster; a second one quits at once.\n\n\
     Example, in two terminals:\n  \

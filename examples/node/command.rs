@@ -48,7 +48,10 @@ impl Command {
         "quit",
         "fault cut IP:PORT [in|out|both]",
         "fault loss PROBABILITY [IP:PORT] [in|out|both]",
+        "fault burst PROBABILITY LENGTH [IP:PORT] [in|out|both]",
         "fault delay DURATION [IP:PORT] [in|out|both]",
+        "fault duplicate PROBABILITY [IP:PORT] [in|out|both]",
+        "fault reorder EVERY DELAY [IP:PORT] [in|out|both]",
         "fault heal [IP:PORT]",
     ];
 }
@@ -114,36 +117,22 @@ impl FromStr for FaultCommand {
     type Err = anyhow::Error;
 
     fn from_str(line: &str) -> anyhow::Result<Self> {
-        const USAGE: &str =
-            "write: fault cut IP:PORT, fault loss PROBABILITY, fault delay DURATION, or fault heal";
         let mut words = line.split_whitespace();
         let kind = words.next().context(USAGE)?;
-        let (kind, fault, mut directions): (_, _, &[_]) = match kind {
-            "heal" => {
-                let peer = words.next().map(peer).transpose()?;
-                ensure!(words.next().is_none(), "write: fault heal [IP:PORT]");
-                return Ok(Self::Heal { peer });
-            }
-            "cut" => ("cut", Fault::CUT, &[Direction::In, Direction::Out]),
-            "loss" => {
-                let loss: f64 = words.next().and_then(|w| w.parse().ok()).unwrap_or(f64::NAN);
-                ensure!((0.0..=1.0).contains(&loss), "write: fault loss PROBABILITY, from 0 to 1");
-                // Where all nodes lose what they send, a datagram meets the loss once.
-                ("loss", Fault { loss, ..Fault::default() }, &[Direction::Out])
-            }
-            "delay" => {
-                let delay = parse_duration(words.next().unwrap_or_default())
-                    .context("write: fault delay DURATION, for instance 50ms")?;
-                ("delay", Fault { delay, ..Fault::default() }, &[Direction::Out])
-            }
-            other => bail!("unknown fault \"{other}\": {USAGE}"),
-        };
+        if kind == "heal" {
+            let peer = words.next().map(peer).transpose()?;
+            ensure!(words.next().is_none(), "write: fault heal [IP:PORT]");
+            return Ok(Self::Heal { peer });
+        }
+        let (kind, fault) = fault(kind, &mut words)?;
+        // Where all nodes have the same fault, a datagram meets it once.
+        let mut directions: &[_] = if kind == "cut" { BOTH } else { &[Direction::Out] };
         let mut to = None;
         for word in words {
             match word {
                 "in" => directions = &[Direction::In],
                 "out" => directions = &[Direction::Out],
-                "both" => directions = &[Direction::In, Direction::Out],
+                "both" => directions = BOTH,
                 addr => to = Some(peer(addr)?),
             }
         }
@@ -153,6 +142,51 @@ impl FromStr for FaultCommand {
         );
         Ok(Self::Set { kind, fault, peer: to, directions })
     }
+}
+
+const USAGE: &str = "write: fault cut IP:PORT, fault loss PROBABILITY, fault burst PROBABILITY LENGTH, fault delay DURATION, \
+    fault duplicate PROBABILITY, fault reorder EVERY DELAY, or fault heal";
+const BOTH: &[Direction] = &[Direction::In, Direction::Out];
+
+/// The kind of a fault, and what it does with the numbers that follow.
+fn fault<'a>(kind: &str, words: &mut impl Iterator<Item = &'a str>) -> anyhow::Result<(&'static str, Fault)> {
+    let none = Fault::default();
+    Ok(match kind {
+        "cut" => ("cut", Fault::CUT),
+        "loss" => {
+            let loss = probability(words.next()).context("write: fault loss PROBABILITY, from 0 to 1")?;
+            ("loss", Fault { loss, ..none })
+        }
+        "burst" => {
+            let usage = "write: fault burst PROBABILITY LENGTH, for instance fault burst 0.2 10";
+            let loss = probability(words.next()).context(usage)?;
+            let burst = words.next().and_then(|w| w.parse().ok()).unwrap_or(f64::NAN);
+            ensure!((1.0..=1e6).contains(&burst), usage);
+            ("burst", Fault { loss, burst, ..none })
+        }
+        "delay" => {
+            let delay = parse_duration(words.next().unwrap_or_default())
+                .context("write: fault delay DURATION, for instance 50ms")?;
+            ("delay", Fault { delay, ..none })
+        }
+        "duplicate" => {
+            let duplicate =
+                probability(words.next()).context("write: fault duplicate PROBABILITY, from 0 to 1")?;
+            ("duplicate", Fault { duplicate, ..none })
+        }
+        "reorder" => {
+            let usage = "write: fault reorder EVERY DELAY, for instance fault reorder 3 250ms";
+            let overtake = words.next().and_then(|w| w.parse().ok()).unwrap_or(0);
+            ensure!(overtake >= 2, usage);
+            let delay = parse_duration(words.next().unwrap_or_default()).context(usage)?;
+            ("reorder", Fault { overtake, delay, ..none })
+        }
+        other => bail!("unknown fault \"{other}\": {USAGE}"),
+    })
+}
+
+fn probability(word: Option<&str>) -> Option<f64> {
+    word.and_then(|word| word.parse().ok()).filter(|p| (0.0..=1.0).contains(p))
 }
 
 fn peer(word: &str) -> anyhow::Result<SocketAddr> {
@@ -169,7 +203,10 @@ impl fmt::Display for FaultCommand {
             Self::Set { kind, fault, peer, directions } => {
                 match *kind {
                     "loss" => write!(f, "loss {}", fault.loss)?,
+                    "burst" => write!(f, "burst {} {}", fault.loss, fault.burst)?,
                     "delay" => write!(f, "delay {:?}", fault.delay)?,
+                    "duplicate" => write!(f, "duplicate {}", fault.duplicate)?,
+                    "reorder" => write!(f, "reorder {} {:?}", fault.overtake, fault.delay)?,
                     kind => f.write_str(kind)?,
                 }
                 (peer, *directions)

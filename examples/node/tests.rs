@@ -51,8 +51,13 @@ fn commands_are_understood_or_explained() {
     assert_eq!(fault("fault loss 0.3"), "loss 0.3 out");
     assert_eq!(fault("fault loss 0.8 127.0.0.1:7 in"), "loss 0.8 127.0.0.1:7 in");
     assert_eq!(fault("fault delay 50ms both"), "delay 50ms both");
+    assert_eq!(fault("fault burst 0.2 10"), "burst 0.2 10 out");
+    assert_eq!(fault("fault duplicate 0.5 in"), "duplicate 0.5 in");
+    assert_eq!(fault("fault reorder 3 250ms 127.0.0.1:7"), "reorder 3 250ms 127.0.0.1:7 out");
     assert_eq!(fault("fault heal 127.0.0.1:7"), "heal 127.0.0.1:7");
     assert_eq!(error("fault loss 30"), "write: fault loss PROBABILITY, from 0 to 1");
+    assert!(error("fault burst 0.2").starts_with("write: fault burst PROBABILITY LENGTH"));
+    assert!(error("fault reorder 1 1ms").starts_with("write: fault reorder EVERY DELAY"));
     assert!(error("fault cut").starts_with("write: fault cut IP:PORT"));
     assert!(error("fault cut n2").starts_with("\"n2\" is neither IP:PORT"));
 }

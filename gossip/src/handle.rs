@@ -1,9 +1,12 @@
 //! The async handle on a running node. It asks the task and waits for the answer; it decides nothing.
 
 mod builder;
+mod lease;
+mod quorum;
 mod subscribe;
 
 pub use builder::Builder;
+pub use lease::{Expired, Lease, Permit};
 pub use subscribe::{Events, Watch};
 
 use std::net::SocketAddr;
@@ -13,10 +16,11 @@ use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::core::Node as Core;
+use crate::driver::board::Board;
 use crate::driver::error::{StopReason, Stopped};
 use crate::driver::{Command, Status};
-use crate::error::{CommandError, MetadataError, SetError};
-use crate::{Counters, Event, Identity, Member, NodeId, Now, Opinion, Suspicion};
+use crate::error::{CommandError, IdError, MetadataError, SetError};
+use crate::{Counters, Denial, Event, Identity, LeaseName, Member, NodeId, Now, Opinion, Suspicion};
 
 /// A running node: a handle on the task that owns its socket. Clones are handles on the same node.
 ///
@@ -44,6 +48,7 @@ struct Shared {
     /// The subscription that began before the task did.
     first_events: Mutex<Option<broadcast::Receiver<Event>>>,
     status: watch::Receiver<Status>,
+    board: Arc<Board>,
 }
 
 /// Why a node did not do as asked.
@@ -56,6 +61,39 @@ pub enum NodeError {
     /// The node is leaving.
     #[error(transparent)]
     Command(#[from] CommandError),
+    /// No lease can have that name.
+    #[error("lease: {0}")]
+    Name(#[from] IdError),
+    /// There is a handle on this lease already, or somebody waits for one.
+    #[error(
+        "this node holds lease \"{lease}\" already, or asks for it: share that handle, or release it first"
+    )]
+    Held {
+        /// The lease.
+        lease: LeaseName,
+    },
+    /// This node holds, or asks for, as many leases as it may.
+    #[error(
+        "this node holds or asks for {max} leases already: release some, or let one lease stand for several things"
+    )]
+    Leases {
+        /// How many it may.
+        max: usize,
+    },
+    /// The voters have refused it.
+    #[error("lease \"{lease}\" was denied: {}", quorum::words(*reason))]
+    Denied {
+        /// The lease.
+        lease: LeaseName,
+        /// Why.
+        reason: Denial,
+    },
+    /// Somebody else gave it back by its name, with [`Node::release`], before it was granted.
+    #[error("lease \"{lease}\" was released before it was granted: acquire it again if it is still wanted")]
+    Released {
+        /// The lease.
+        lease: LeaseName,
+    },
     /// The node no longer runs.
     #[error(transparent)]
     Stopped(#[from] Stopped),

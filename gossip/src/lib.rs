@@ -103,14 +103,14 @@ pub use driver::error::{StartError, StopReason, Stopped, StorageError};
 #[cfg(feature = "faults")]
 pub use driver::faults;
 #[cfg(feature = "tokio")]
-pub use handle::{Builder, Events, Farewell, HeldOpinion, Node, NodeError, Watch};
+pub use handle::{Builder, Events, Expired, Farewell, HeldOpinion, Lease, Node, NodeError, Permit, Watch};
 
 pub use crate::core::clock::Now;
 pub use crate::core::counters::Counters;
 pub use crate::core::event::{Event, Refusal};
 pub use crate::core::identity::{BootId, Identity, Incarnation, NodeId, StorageId, Version};
 pub use crate::core::opinion::{Opinion, Suspicion};
-pub use crate::core::quorum::{Denial, Epoch, GenesisId, LeaseName, LeaseState, Standing, View};
+pub use crate::core::quorum::{Denial, Epoch, GenesisId, LeaseName, LeaseState, Moment, Standing, View};
 pub use crate::core::record::{Metadata, Pause, Record, Status};
 pub use crate::core::verdict::Verdict;
 pub use crate::core::{Link, Member};

@@ -8,13 +8,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use gossip::core::quorum::VouchFor;
 use gossip::wire::{
     Ack, Bucket, Count, Doubt, Doubts, Encoder, Frame, Head, Heartbeat, HeartbeatInterval, Item, Key, Level,
     Life, Micros, Opinions, Padding, Reject, Stamp, Standing, Sums, Survey, Tag, Voucher, decode, reseal,
 };
 use gossip::{
-    BootId, Config, DATAGRAM_MAX, Identity, Incarnation, Metadata, NodeId, Opinion, Pause, Record, Refusal,
-    Status, StorageId, Version,
+    BootId, Config, DATAGRAM_MAX, Epoch, Identity, Incarnation, Metadata, NodeId, Opinion, Pause, Record,
+    Refusal, Status, StorageId, Version,
 };
 
 fn config() -> Config {
@@ -62,6 +63,7 @@ fn heartbeat() -> Heartbeat {
         ack: Some(Ack { seq: Count::clamped(69_999), held: 1234 }),
         ack_lag: 2,
         standing: Standing::Unvoted,
+        epoch: None,
         returning: false,
         voucher: None,
         survey: None,
@@ -74,18 +76,11 @@ fn samples() -> Vec<(&'static str, Head, Vec<Item>)> {
         standing: Standing::InQuorum,
         returning: true,
         voucher: Some(Voucher {
-            life: Life(1),
-            genesis: Key(2),
-            storage: StorageId([3; 16]),
-            electorate_epoch: 4,
-            valid: Pause::clamped(Duration::from_secs(1)),
+            bond: Key(2),
+            electorate: Epoch::GENESIS.next(),
+            length: VouchFor::clamped(Duration::from_secs(1)),
         }),
-        survey: Some(Survey {
-            epoch: 5,
-            digest: Tag(6),
-            observers: Tag(7),
-            wall: Some(1_700_000_000_000_000),
-        }),
+        survey: Some(Survey { digest: Tag(6), wall: Some(1_700_000_000_000_000) }),
         ..heartbeat()
     };
     let news = vec![Item::Record(record(Status::Running)), Item::Opinions(opinions())];

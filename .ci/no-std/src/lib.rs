@@ -1,10 +1,11 @@
-//! A program without std that uses the detectors. If any dependency brought std along, its panic handler would be
+//! A program without std that uses the detectors and the fencing gate. If any dependency brought std along, its panic handler would be
 //! there twice, and this would not compile.
 
 #![no_std]
 
 use core::fmt::Write;
 use core::time::Duration;
+use fencing_gate::{FencingGate, Token};
 use phi_detector::{AccrualDetector, Exponential, ExponentialConfig, Normal, NormalConfig};
 
 #[panic_handler]
@@ -33,6 +34,15 @@ pub extern "C" fn use_the_core(seq: u64, now_ns: u64) -> f64 {
 fn drive(detector: &mut impl AccrualDetector, seq: u64, now: Duration) -> f64 {
     detector.heartbeat(seq, now);
     detector.phi(detector.deadline(8.0))
+}
+
+// Named, and unsafe, for the same reason.
+#[unsafe(no_mangle)]
+pub extern "C" fn use_the_gate(genesis: u64, token: u64) -> f64 {
+    match FencingGate::new(genesis, "lease") {
+        Ok(mut gate) => gate.admit(genesis, "lease", Token::new(token)).map_or_else(|e| say(&e), |()| 0.0),
+        Err(error) => say(&error),
+    }
 }
 
 /// Errors can be displayed without memory to put the message in.

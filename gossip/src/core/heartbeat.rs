@@ -26,14 +26,12 @@ pub(super) struct Beat {
     due: Duration,
     /// How many strangers may still be asked in this interval.
     questions: u32,
-    /// Digest of the neighbours, as heartbeats carry it.
-    pub(super) observers: u32,
 }
 
 impl Default for Beat {
     fn default() -> Self {
         let sent = [Moment::default(); Self::REMEMBERED];
-        Self { seq: 0, sent, due: Duration::ZERO, questions: Self::QUESTIONS, observers: 0 }
+        Self { seq: 0, sent, due: Duration::ZERO, questions: Self::QUESTIONS }
     }
 }
 
@@ -115,7 +113,6 @@ impl Node {
         let survey = (self.beat.seq.wrapping_add(life.0)).is_multiple_of(Beat::SURVEY_EVERY);
         let survey = survey.then(|| Survey {
             digest: Tag(self.members.digest()),
-            observers: Tag(self.beat.observers),
             wall: self.now.wall.map(|wall| u64::try_from(wall.as_micros()).unwrap_or(u64::MAX)),
         });
         let voucher = self.write_voucher(at);
@@ -216,7 +213,12 @@ impl Node {
         self.end_probe(at);
         let peer = self.peers.at(at);
         // The next tick works out when the new silence would matter.
-        peer.look_at = Duration::MAX;
+        let look_at = std::mem::replace(&mut peer.look_at, Duration::MAX);
+        if self.timers.at(Timer::Watch) == Some(look_at) {
+            // It was the first to be looked at: nobody is to be woken up for it any more.
+            self.arm_watch(now);
+        }
+        let peer = self.peers.at(at);
         if peer.opinion == Opinion::Trust {
             return;
         }

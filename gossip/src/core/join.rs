@@ -128,6 +128,7 @@ impl Node {
     pub(super) fn become_ready(&mut self) {
         if !self.seeds.ready {
             self.seeds.ready = true;
+            self.quorum.set_waiting(false);
             self.events.push(Event::Ready);
         }
     }
@@ -144,6 +145,11 @@ impl Node {
         len: usize,
     ) {
         let Some(record) = self.introduced(frame, items) else { return };
+        if self.is_taken(record) {
+            self.report_conflict_of(record);
+            self.send(from, frame.from.tag(), &Head::Refused(Refusal::NameConflict), &[]);
+            return;
+        }
         if let Some(highest) = self.below_floor(record) {
             self.send(from, frame.from.tag(), &Head::Refused(Refusal::Incarnation { highest }), &[]);
             return;
@@ -181,8 +187,12 @@ impl Node {
     }
 
     /// Answers the heartbeats of somebody who takes this node for a neighbour, whatever this node thinks.
+    ///
+    /// Not those of a life that is over: a welcome may have been on its way for long.
     fn take_guest(&mut self, record: &Record) {
-        if self.peers.by_key(record.identity.id.key()).is_none() {
+        let key = record.identity.id.key();
+        let lives = self.members.of(key).is_some_and(|slot| slot.record.identity == record.identity);
+        if lives && self.peers.by_key(key).is_none() {
             self.add_peer(record, false);
         }
     }

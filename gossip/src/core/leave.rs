@@ -16,7 +16,7 @@ use crate::wire::{Frame, Head, Item};
 pub(super) enum Phase {
     /// Taking part.
     Running,
-    /// Having it put on record that it leaves, at the latest until then.
+    /// Giving everything back and having it put on record that it leaves, at the latest until then.
     Departing { until: Duration },
     /// Saying farewell.
     Leaving(Farewell),
@@ -45,7 +45,7 @@ impl Node {
         let follows = self.quorum.view().is_some_and(|view| !votes(view));
         self.quorum.leave(follows);
         self.drain_quorum();
-        if follows {
+        if !self.quorum.owes_nothing() {
             self.phase = Phase::Departing { until };
         } else {
             self.bid_farewell();
@@ -55,7 +55,8 @@ impl Node {
     /// A view has been stored: perhaps the one that has this node leave.
     pub(super) fn on_left_decided(&mut self, view: &View) {
         let (id, incarnation) = (&self.identity.id, self.identity.incarnation);
-        if matches!(self.phase, Phase::Departing { .. }) && view.is_gone(id, incarnation) {
+        let over = view.is_gone(id, incarnation) || self.quorum.owes_nothing();
+        if matches!(self.phase, Phase::Departing { .. }) && over {
             self.bid_farewell();
         }
     }

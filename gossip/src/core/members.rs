@@ -17,6 +17,7 @@ use crate::wire::{Bucket, Stamp, Sums};
 #[derive(Debug)]
 pub(crate) struct Members {
     slots: BTreeMap<Key, Slot>,
+    lives: BTreeMap<Life, Key>,
     left: BTreeMap<Key, Farewell>,
     /// Who left, in the order in which it was learnt.
     left_since: VecDeque<(Duration, Key)>,
@@ -84,6 +85,7 @@ impl Members {
     pub(crate) fn new(max: usize) -> Self {
         Self {
             slots: BTreeMap::new(),
+            lives: BTreeMap::new(),
             left: BTreeMap::new(),
             left_since: VecDeque::new(),
             doubters: BTreeSet::new(),
@@ -138,6 +140,7 @@ impl Members {
                 return Learnt::Full;
             }
             self.left.remove(&key);
+            self.lives.insert(record.identity.life(), key);
             let slot = Slot { record, opinions: None, accusers: 0 };
             self.digest.add(key, slot.hash(key));
             self.slots.insert(key, slot);
@@ -147,6 +150,10 @@ impl Members {
         let reborn = slot.record.identity.incarnation < record.identity.incarnation;
         self.digest.remove(key, slot.hash(key));
         let before = std::mem::replace(&mut slot.record, record);
+        if reborn {
+            self.lives.remove(&before.identity.life());
+            self.lives.insert(slot.record.identity.life(), key);
+        }
         self.digest.add(key, slot.hash(key));
         if reborn { Learnt::Reborn(before) } else { Learnt::Newer(before) }
     }
@@ -197,6 +204,7 @@ impl Members {
     /// Takes a member out, and what it said with it.
     pub(crate) fn remove(&mut self, key: Key) -> Option<Arc<Record>> {
         let slot = self.slots.remove(&key)?;
+        self.lives.remove(&slot.record.identity.life());
         self.digest.remove(key, slot.hash(key));
         self.doubters.remove(&key);
         let doubts = slot.opinions.iter().flat_map(|o| o.doubts.iter());
@@ -302,9 +310,9 @@ impl Members {
         keys
     }
 
-    /// The member that lives this life. It walks them all.
+    /// The member that lives this life.
     pub(crate) fn by_life(&self, life: Life) -> Option<Key> {
-        self.slots.iter().find(|(_, slot)| slot.record.identity.life() == life).map(|(&key, _)| key)
+        self.lives.get(&life).copied()
     }
 
     /// The digest of everything, by its upper half; [`Self::sums`] shows lower halves, so that two tables that agree here

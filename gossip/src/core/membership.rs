@@ -7,13 +7,12 @@ use std::time::Duration;
 use super::Node;
 use super::detector::{Detector, Experience};
 use super::event::Event;
-use super::identity::{BootId, Identity, Incarnation, Key};
+use super::identity::{BootId, Identity, Incarnation, Key, StorageId};
 use super::members::Learnt;
 use super::news::{Kind, Topic};
 use super::opinion::{Opinion, Opinions};
 use super::peer::{Peer, Peers};
 use super::record::Record;
-use crate::hash;
 use crate::wire::{Head, Item};
 
 impl Node {
@@ -222,8 +221,9 @@ impl Node {
                 self.add_peer(&record, true);
             }
         }
-        let observers = wanted.iter().fold(0, |digest, key| hash::words(&[digest, key.0]));
-        self.beat.observers = observers as u32;
+        let renews = self.members.len() <= self.config.full_mesh_max
+            || self.quorum.view().is_some_and(|view| view.electorate.vouches(&self.identity.storage));
+        self.quorum.set_renewing(renews);
         self.publish_opinions();
     }
 
@@ -257,6 +257,30 @@ impl Node {
         let Identity { id, incarnation, .. } = &record.identity;
         let gone = view.gone.get(id).map(|gone| gone.incarnation);
         gone.filter(|gone| incarnation <= gone)
+    }
+
+    /// Whether a live node of this name runs from another disk (I2): two disks are two nodes, and one of them has the
+    /// wrong name.
+    pub(super) fn is_taken(&self, record: &Record) -> bool {
+        let Identity { id, storage, .. } = &record.identity;
+        let none = StorageId::default();
+        let Some(known) = self.members.of(id.key()).map(|slot| &slot.record.identity) else { return false };
+        let other = known.id == *id && known.storage != none && *storage != none && known.storage != *storage;
+        let heard = |peer: &&Peer| peer.life == known.life() && peer.opinion == Opinion::Trust;
+        let lately = self.now.boot.saturating_sub(2 * self.config.interval);
+        other
+            && self
+                .peers
+                .iter()
+                .find(heard)
+                .is_some_and(|peer| peer.last_sign() >= lately && peer.heard.is_some())
+    }
+
+    pub(super) fn report_conflict_of(&mut self, record: &Record) {
+        let known = self.members.record(record.identity.id.key()).map(|known| known.identity.boot);
+        if let Some(known) = known {
+            self.report_conflict(record, known);
+        }
     }
 
     /// The same for somebody who introduces itself and is not known: what has been dropped from the record is below the

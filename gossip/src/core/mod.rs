@@ -250,6 +250,8 @@ impl Node {
         self.timers.set(Timer::Call, now);
         if self.seeds.is_empty() {
             self.become_ready();
+        } else {
+            self.quorum.set_waiting(true);
         }
     }
 

@@ -46,10 +46,8 @@ impl Pace {
 impl Node {
     /// Takes a reading of the clocks; one that goes back is taken as the highest seen.
     pub(super) fn advance(&mut self, now: super::Now) {
-        if now.boot >= self.now.boot {
-            let raw = now.raw.max(self.now.raw);
-            self.now = super::Now { raw, ..now };
-        }
+        let (boot, raw) = (now.boot.max(self.now.boot), now.raw.max(self.now.raw));
+        self.now = super::Now { boot, raw, wall: now.wall };
         // A lease that has run out has done so before whatever comes in now.
         self.quorum.advance(self.now);
         let now = self.now.boot;

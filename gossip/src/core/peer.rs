@@ -194,8 +194,9 @@ pub(crate) struct Peers {
 }
 
 impl Peers {
-    /// Neighbours on 16 rings, or in the largest full mesh, and some that are only answered.
-    pub(crate) const MAX: usize = 64;
+    /// Neighbours on 16 rings, or in the largest full mesh, the voters, and as many that are only answered as there may
+    /// be leases.
+    pub(crate) const MAX: usize = 64 + super::quorum::LEASES_MAX;
 
     pub(crate) fn position(&self, life: Life) -> Option<usize> {
         self.lives.iter().position(|&l| l == life)

@@ -151,6 +151,10 @@ impl Node {
 
     /// As the relay: passes the answer on, but only to a neighbour, who alone can have asked.
     pub(super) fn on_pong(&mut self, frame: &Frame, nonce: Tag, origin: Key) {
+        if origin == self.key {
+            self.on_own_pong(frame.from, nonce.0);
+            return;
+        }
         let Some(peer) = self.peers.by_key(origin) else { return };
         let (to, tag) = (peer.addr, peer.life.tag());
         self.send(to, tag, &Head::Alive { nonce, life: frame.from }, &[]);

@@ -161,7 +161,14 @@ impl Node {
     }
 
     /// Whether a majority of voters, all in touch, trusts a member. A voter's answers speak for itself.
+    ///
+    /// Where voters do not observe everybody, the published accusations of those who do are heard too.
     fn is_alive(&self, view: &View, heard: &[StorageId], member: Key) -> bool {
+        let mesh = self.members.len() <= self.config.full_mesh_max;
+        let accusers = self.members.of(member).map_or(0, |slot| usize::from(slot.accusers));
+        if !mesh && accusers >= self.config.rings {
+            return false;
+        }
         majority(&view.electorate.voters, |voter| {
             let Some(name) = view.electorate.voters.get(voter).filter(|_| heard.contains(voter)) else {
                 return false;

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Node;
 use super::clock::Now;
@@ -16,6 +17,8 @@ use crate::error::CommandError;
 use crate::hash;
 use crate::wire::{Frame, Head, Heartbeat, Tag, Voucher};
 
+/// The shortest time between two turns.
+const GRAIN: Duration = Duration::from_millis(1);
 /// Former lives waiting to be put on record as over.
 const OUTLIVED_MAX: usize = 64;
 
@@ -38,13 +41,20 @@ macro_rules! sight {
 /// Driving it.
 impl Node {
     pub(super) fn on_quorum(&mut self, from: SocketAddr, frame: &Frame, envelope: &Envelope) {
-        let sender = match (&envelope.message, self.peers.by_life(frame.from)) {
-            // Testimony is worth what its witness is: that must be known.
-            (Message::Testimony { .. }, Some(peer)) => Recipient::Member(peer.key),
-            (Message::Testimony { .. }, None) => match self.members.by_life(frame.from) {
-                Some(key) => Recipient::Member(key),
-                None => return,
-            },
+        // What was meant for a former life is no answer to this one.
+        let meant = frame.to == Tag::default() || frame.to == self.life.tag();
+        let known = self.members.by_life(frame.from);
+        let storage = known.and_then(|key| self.members.record(key)).map(|record| record.identity.storage);
+        // A voter whose life is over for everybody else still votes; other strangers introduce themselves first.
+        let voter = self.quorum.view().is_some_and(|view| view.electorate.vouches(&envelope.from));
+        let honest = storage.map_or(voter, |storage| storage == envelope.from);
+        if !meant || !honest {
+            self.counters.senseless += 1;
+            return;
+        }
+        let sender = match (&envelope.message, known) {
+            // Testimony is worth what its witness is.
+            (Message::Testimony { .. }, Some(key)) => Recipient::Member(key),
             _ => Recipient::Sender(from, frame.from.tag()),
         };
         self.note_voter(from, envelope.from);
@@ -93,7 +103,7 @@ impl Node {
                 Output::Adopted { view, before, decided_here } => {
                     self.on_adopted(&view, before, decided_here)
                 }
-                Output::Call(key) => self.call_member(key),
+                Output::Call { member, question } => self.call_member(member, question),
                 Output::Event(event) => self.events.push(event),
             }
         }
@@ -102,7 +112,8 @@ impl Node {
 
     fn arm_quorum(&mut self) {
         match self.quorum.poll_timeout() {
-            Some(at) if !self.is_stopped() => self.timers.set(Timer::Quorum, at),
+            // Never at once: whatever is due now has just had its turn.
+            Some(at) if !self.is_stopped() => self.timers.set(Timer::Quorum, at.max(self.now.boot + GRAIN)),
             _ => self.timers.unset(Timer::Quorum),
         }
     }
@@ -148,9 +159,20 @@ impl Node {
         heard.map(|(_, addr)| (*addr, Tag::default()))
     }
 
-    fn call_member(&mut self, key: Key) {
+    /// A member has answered a call of this node's own.
+    pub(super) fn on_own_pong(&mut self, life: Life, question: u32) {
+        let Some(record) = self.members.by_life(life).and_then(|key| self.members.record(key)).cloned()
+        else {
+            return;
+        };
+        let (id, incarnation) = (&record.identity.id, record.identity.incarnation);
+        self.quorum.handle_pong(self.now, question, id, incarnation);
+        self.drain_quorum();
+    }
+
+    fn call_member(&mut self, key: Key, question: u32) {
         if let Some(record) = self.members.record(key).cloned() {
-            let ping = Head::Ping { nonce: Tag(0), origin: self.key };
+            let ping = Head::Ping { nonce: Tag(question), origin: self.key };
             self.send(record.addr, record.identity.life().tag(), &ping, &[]);
         }
     }
@@ -267,6 +289,8 @@ impl Node {
     /// A node has started again: its former life is to be put on record as over.
     pub(super) fn note_outlived(&mut self, id: NodeId, incarnation: super::identity::Incarnation) {
         let votes = self.quorum.view().is_some_and(|view| !view.is_gone(&id, incarnation));
+        // One life of a name stands for all before it.
+        self.outlived.retain(|former| former.id != id);
         if votes && self.outlived.len() < OUTLIVED_MAX {
             self.outlived.push(Subject { id, incarnation });
         }

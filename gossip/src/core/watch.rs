@@ -49,10 +49,12 @@ impl Node {
         self.arm_watch(now);
     }
 
-    fn arm_watch(&mut self, now: Duration) {
+    /// Wakes the node up for the first neighbour that has to be looked at.
+    pub(super) fn arm_watch(&mut self, now: Duration) {
         let first = self.peers.iter().filter(|peer| peer.neighbour).map(|peer| peer.look_at).min();
-        if let Some(first) = first.filter(|&first| first < Duration::MAX) {
-            self.timers.set(Timer::Watch, first.max(self.pace.quiet_until).max(now));
+        match first.filter(|&first| first < Duration::MAX) {
+            Some(first) => self.timers.set(Timer::Watch, first.max(self.pace.quiet_until).max(now)),
+            None => self.timers.unset(Timer::Watch),
         }
     }
 
@@ -148,6 +150,8 @@ impl Node {
         peer.opinion = opinion;
         peer.level = Level::of(phi);
         peer.published = true;
+        self.revision += 1;
+        let peer = self.peers.at(at);
         if opinion == Opinion::Suspect {
             let recent = now.saturating_sub(peer.lapsed) < lapses_apart;
             peer.lapses = if recent { peer.lapses.saturating_add(1) } else { 1 };

@@ -2,21 +2,37 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+#[cfg(target_os = "linux")]
+use rustix::time::{ClockId, clock_gettime};
+
 use crate::Now;
 
 /// Reads the clocks, counted from when this was made: smaller numbers to send, and the host's uptime stays private.
-#[derive(Debug)]
-pub(super) struct Clocks {
+///
+/// Copies count from the same moment.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Clocks {
     origin: Reading,
 }
 
 impl Clocks {
-    pub(super) fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self { origin: Reading::take() }
     }
 
+    /// What the host's own `boot` clock shows at `boot`.
+    #[cfg(target_os = "linux")]
+    pub(super) fn host_boot(&self, boot: Duration) -> Duration {
+        self.origin.boot.saturating_add(boot)
+    }
+
+    /// The `boot` clock alone.
+    pub(super) fn boot(&self) -> Duration {
+        Reading::boot().saturating_sub(self.origin.boot)
+    }
+
     /// For a datagram: call after it was received. For a send: before it.
-    pub(super) fn now(&self) -> Now {
+    pub(crate) fn now(&self) -> Now {
         let Reading { boot, raw } = Reading::take();
         Now {
             boot: boot.saturating_sub(self.origin.boot),
@@ -35,9 +51,15 @@ struct Reading {
 #[cfg(target_os = "linux")]
 impl Reading {
     fn take() -> Self {
-        use rustix::time::{ClockId, clock_gettime};
-        let read = |clock| Duration::try_from(clock_gettime(clock)).unwrap_or_default();
-        Self { boot: read(ClockId::Boottime), raw: read(ClockId::MonotonicRaw) }
+        Self { boot: Self::boot(), raw: Self::read(ClockId::MonotonicRaw) }
+    }
+
+    fn boot() -> Duration {
+        Self::read(ClockId::Boottime)
+    }
+
+    fn read(clock: ClockId) -> Duration {
+        Duration::try_from(clock_gettime(clock)).unwrap_or_default()
     }
 }
 
@@ -46,11 +68,15 @@ impl Reading {
 #[cfg(not(target_os = "linux"))]
 impl Reading {
     fn take() -> Self {
+        let boot = Self::boot();
+        Self { boot, raw: boot }
+    }
+
+    fn boot() -> Duration {
         use std::sync::OnceLock;
         use std::time::Instant;
         static FIRST: OnceLock<Instant> = OnceLock::new();
-        let elapsed = FIRST.get_or_init(Instant::now).elapsed();
-        Self { boot: elapsed, raw: elapsed }
+        FIRST.get_or_init(Instant::now).elapsed()
     }
 }
 

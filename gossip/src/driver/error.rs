@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::error::{ConfigError, IdError, MetadataError};
-use crate::{Epoch, Incarnation};
+use crate::{Epoch, Incarnation, NodeId};
 
 /// Why a node did not start. Nothing was sent.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +54,15 @@ pub enum StartError {
         addr: SocketAddr,
         /// What the system said.
         source: io::Error,
+    },
+    /// A node that is to vote has nowhere to keep its promises.
+    #[error(
+        "node \"{name}\" is listed as a voter but has no data directory, and a voter that forgets what it promised breaks the \
+         others' leases: give it one with `data_dir`, or leave it out of `voters` on all nodes"
+    )]
+    Voter {
+        /// The node.
+        name: NodeId,
     },
     /// The stable storage cannot be used.
     #[error(transparent)]
@@ -180,10 +189,10 @@ pub enum StopReason {
         incarnation: Incarnation,
     },
     /// It was declared dead, and told to stop then.
-    #[error("it is on record as dead since view {epoch}: start it again")]
+    #[error("it is on record as dead{}: start it again", epoch.map(|e| format!(" since view {e}")).unwrap_or_default())]
     Evicted {
-        /// The view.
-        epoch: Epoch,
+        /// The view that says so, if it was seen; others may only have said that there is one.
+        epoch: Option<Epoch>,
     },
     /// The socket does not work any more.
     #[error("its socket failed: {0}")]

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use str0m_netem::{Input, Netem, NetemConfig, Output, Probability, RandomLoss};
+use str0m_netem::{GilbertElliot, Input, Netem, NetemConfig, Output, Probability, RandomLoss};
 
 /// Which datagrams a fault concerns, seen from the node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -31,17 +31,30 @@ pub enum Direction {
 pub struct Fault {
     /// Probability that a datagram is lost, 0 to 1; beyond that it is cut to the range.
     pub loss: f64,
+    /// Mean number of datagrams that are lost in a row, where `loss` comes in bursts (the model of Gilbert and Elliott: a
+    /// good state that loses nothing, a bad one that loses all). Up to 1, each datagram is lost by itself.
+    pub burst: f64,
     /// Probability that a datagram arrives twice, 0 to 1.
     pub duplicate: f64,
     /// How long every datagram takes.
     pub delay: Duration,
     /// By how much `delay` varies, up and down. Order is kept.
     pub jitter: Duration,
+    /// Every datagram of this number overtakes the one before it, if that is still under way: `delay` has to be longer
+    /// than the time between two datagrams. 0: none does.
+    pub overtake: u32,
 }
 
 impl Fault {
     /// Nothing gets through.
-    pub const CUT: Self = Self { loss: 1.0, duplicate: 0.0, delay: Duration::ZERO, jitter: Duration::ZERO };
+    pub const CUT: Self = Self {
+        loss: 1.0,
+        burst: 0.0,
+        duplicate: 0.0,
+        delay: Duration::ZERO,
+        jitter: Duration::ZERO,
+        overtake: 0,
+    };
 }
 
 /// A handle on the faults of one node's links: give one clone to the node's builder, keep another, and change faults at
@@ -172,12 +185,23 @@ impl Emulator {
 
 fn netem_config(fault: &Fault, seed: u64) -> NetemConfig {
     let probability = |p: f64| Probability::new(p.clamp(0.0, 1.0) as f32);
-    NetemConfig::new()
+    let config = NetemConfig::new()
         .latency(fault.delay)
         .jitter(fault.jitter)
-        .loss(RandomLoss::new(probability(fault.loss)))
         .duplicate(probability(fault.duplicate))
-        .seed(seed)
+        .seed(seed);
+    let config = match fault.overtake {
+        0 => config,
+        every => config.reorder_gap(every),
+    };
+    // A link that loses everything has no good state to come back to.
+    if fault.burst > 1.0 && fault.loss > 0.0 && fault.loss < 1.0 {
+        let good = fault.burst * (1.0 - fault.loss) / fault.loss;
+        // A good state shorter than one datagram cannot be: then the bad one is longer than asked.
+        let (good, bad) = (good.max(1.0), fault.burst.max(fault.loss / (1.0 - fault.loss)));
+        return config.loss(GilbertElliot::new().good_duration(good as f32).bad_duration(bad as f32));
+    }
+    config.loss(RandomLoss::new(probability(fault.loss)))
 }
 
 #[cfg(test)]
@@ -231,5 +255,33 @@ mod tests {
         assert_eq!(emulator.poll(Direction::In, due - Duration::from_nanos(1)), None);
         assert_eq!(emulator.poll(Direction::In, due), Some((peer(1), b"late".to_vec())));
         assert_eq!(emulator.due(), None);
+    }
+
+    #[test]
+    fn bursts_lose_as_much_as_asked_and_in_a_row() {
+        let faults = LinkFaults::new(3);
+        let mut emulator = Emulator::new(faults.clone());
+        faults.set(Direction::Out, None, Fault { loss: 0.2, burst: 8.0, ..Fault::default() });
+        let arrived: Vec<bool> = (0..40_000).map(|_| passed(&mut emulator, peer(1), 1) == 1).collect();
+        let lost = arrived.iter().filter(|arrived| !**arrived).count();
+        let bursts = arrived.windows(2).filter(|pair| pair[0] && !pair[1]).count();
+        assert!((6_500..9_500).contains(&lost), "{lost}");
+        let mean = lost as f64 / bursts as f64;
+        assert!((6.5..9.5).contains(&mean), "{mean}");
+    }
+
+    #[test]
+    fn every_third_datagram_overtakes_the_one_before() {
+        let faults = LinkFaults::new(1);
+        let mut emulator = Emulator::new(faults.clone());
+        let delay = Duration::from_secs(5);
+        faults.set(Direction::Out, None, Fault { delay, overtake: 3, ..Fault::default() });
+        for byte in 1..=3u8 {
+            assert!(emulator.take(Direction::Out, peer(1), &[byte]));
+        }
+        let later = Instant::now() + 2 * delay;
+        let order: Vec<u8> =
+            std::iter::from_fn(|| emulator.poll(Direction::Out, later)).map(|(_, bytes)| bytes[0]).collect();
+        assert_eq!(order, [1, 3, 2]);
     }
 }

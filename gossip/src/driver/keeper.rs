@@ -11,7 +11,7 @@ use super::storage::Storage;
 use crate::Incarnation;
 use crate::core::quorum::Durable;
 
-type Written = (Storage, Result<(), StorageError>);
+type Written = (Box<Storage>, Result<(), StorageError>);
 
 /// The storage, or the write that has it.
 #[derive(Debug, Default)]
@@ -19,13 +19,13 @@ pub(super) enum Keeper {
     /// There is no storage, or it was lost with a thread that panicked.
     #[default]
     None,
-    Idle(Storage),
+    Idle(Box<Storage>),
     Writing(JoinHandle<Written>),
 }
 
 impl Keeper {
     pub(super) fn new(storage: Option<Storage>) -> Self {
-        storage.map_or(Self::None, Self::Idle)
+        storage.map_or(Self::None, |storage| Self::Idle(Box::new(storage)))
     }
 
     /// What was written last.

@@ -4,11 +4,14 @@
 //! handle asks for, datagrams, time. Flows out: datagrams, events, the revision that subscribers watch. Never here: a decision
 //! about the cluster; those are the core's.
 
+mod alarm;
+pub(crate) mod board;
 mod clock;
 pub(crate) mod error;
 #[cfg(feature = "faults")]
 pub mod faults;
 mod keeper;
+pub(crate) mod leases;
 mod link;
 pub(crate) mod seeds;
 pub(crate) mod socket;

@@ -1,6 +1,9 @@
 //! Every way a state file can be wrong is told apart, and none leads to a fresh start.
 
 use super::*;
+use crate::Identity;
+use crate::core::quorum::{Delta, Founders, GenesisId, View, Voters, VouchFor};
+use crate::core::register::{Ballot, Ballots, Round};
 
 const FRESH: StorageId = StorageId([7; 16]);
 
@@ -12,13 +15,42 @@ fn open(dir: &Path) -> Result<Storage, StorageError> {
     Storage::open(dir, "demo", &id("n1"), FRESH)
 }
 
-/// A directory with a state file that has seen three starts.
+/// A voter's memory with something in every part of it: founders, a view, promises.
+fn promised() -> Durable {
+    let voters = || {
+        let mut voters = Voters::default();
+        for n in 1..=3_u8 {
+            assert!(voters.insert(StorageId([n; 16]), id(&format!("n{n}"))), "there is room");
+        }
+        voters
+    };
+    let vouch_for = VouchFor::clamped(std::time::Duration::from_secs(1));
+    let genesis = View::genesis(GenesisId(0x5eed), voters(), vouch_for);
+    let owner = Identity {
+        id: id("n1"),
+        storage: StorageId([1; 16]),
+        incarnation: Incarnation::FIRST,
+        boot: crate::BootId([8; 16]),
+    };
+    let view = genesis.after(&Delta::Acquire { lease: id("db"), owner, request: 1 }).expect("free");
+    let ballot =
+        Ballot { round: Round::default(), proposer: StorageId([2; 16]), incarnation: Incarnation::FIRST };
+    Durable {
+        founders: Some(Founders { voters: voters(), vouch_for }),
+        view: Some(view),
+        ballots: Ballots { promised: Some(ballot), accepted: Some((ballot, Delta::Unseal)) },
+        vouch_for_max: Some(vouch_for),
+    }
+}
+
+/// A directory with a state file that has seen three starts and some promises.
 fn lived_in() -> (tempfile::TempDir, Vec<u8>) {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let mut storage = open(dir.path()).expect("opens");
     for _ in 0..3 {
         storage.next_incarnation(0).expect("writes");
     }
+    storage.keep(promised()).expect("writes");
     let bytes = fs::read(dir.path().join(STATE)).expect("the state");
     (dir, bytes)
 }
@@ -48,11 +80,52 @@ fn incarnations_grow_over_restarts_and_above_what_others_have_seen() {
 
 #[test]
 fn the_format_never_changes_within_a_version() {
-    let (_dir, bytes) = lived_in();
-    let mut expected = b"gossip\r\n\x01\x00\x20\x00\x00\x00\x04demo\x02n1".to_vec();
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    open(dir.path()).and_then(|mut s| s.next_incarnation(2)).expect("writes");
+    let bytes = fs::read(dir.path().join(STATE)).expect("the state");
+    let mut expected = b"gossip\r\n\x02\x00\x29\x00\x00\x00\x04demo\x02n1".to_vec();
     expected.extend_from_slice(&[7; 16]);
     expected.extend_from_slice(&[3, 0, 0, 0, 0, 0, 0, 0]);
+    // Nothing promised: no founders, no view, no ballots, nothing vouched for.
+    expected.extend_from_slice(&[5, 0, 0, 0, 0, 0, 0, 0, 0]);
     assert_eq!(bytes[..bytes.len() - CHECKSUM_LEN], expected);
+}
+
+#[test]
+fn what_was_promised_is_there_again_after_a_restart_and_another_life() {
+    let (dir, _) = lived_in();
+    let mut storage = open(dir.path()).expect("opens");
+    assert_eq!(*storage.durable(), promised());
+    assert_eq!(storage.next_incarnation(0).expect("writes").get(), 4);
+    drop(storage);
+    assert_eq!(*open(dir.path()).expect("opens").durable(), promised(), "counting lives forgets nothing");
+}
+
+#[test]
+fn a_file_of_the_first_version_is_told_by_its_version() {
+    let (dir, _) = lived_in();
+    // As it was written before there were promises.
+    let mut old = b"gossip\r\n\x01\x00\x20\x00\x00\x00\x04demo\x02n1".to_vec();
+    old.extend_from_slice(&[7; 16]);
+    old.extend_from_slice(&[3, 0, 0, 0, 0, 0, 0, 0]);
+    old.extend_from_slice(&crc32c::crc32c(&old).to_le_bytes());
+    let error = refused(dir.path(), &old);
+    assert!(matches!(error, StorageError::Version { found: 1, known: 2, .. }), "{error}");
+    assert!(error.to_string().contains("use the release that wrote it"), "{error}");
+}
+
+#[test]
+fn promises_that_do_not_decode_are_found_even_under_a_good_checksum() {
+    let (dir, bytes) = lived_in();
+    let body_end = bytes.len() - CHECKSUM_LEN;
+    // One byte less of promises, all lengths and the checksum made to fit: only the decoder can notice.
+    let durable_len = wire::pack(&promised()).len();
+    let mut short = bytes[..body_end - 1].to_vec();
+    let at = body_end - durable_len - 4;
+    short[at..at + 4].copy_from_slice(&(durable_len as u32 - 1).to_le_bytes());
+    short[10..14].copy_from_slice(&((body_end - HEAD_LEN - 1) as u32).to_le_bytes());
+    short.extend_from_slice(&crc32c::crc32c(&short).to_le_bytes());
+    assert!(matches!(refused(dir.path(), &short), StorageError::Checksum { .. }));
 }
 
 #[test]
@@ -125,6 +198,16 @@ fn a_write_that_fails_leaves_the_old_state() {
     assert_eq!(fs::read(dir.path().join(STATE)).expect("still there"), bytes);
     fs::remove_dir(dir.path().join(TEMPORARY)).expect("removed");
     assert_eq!(storage.next_incarnation(0).expect("writes").get(), 4, "a failed write used no number");
+}
+
+#[test]
+fn promises_that_cannot_be_written_leave_the_old_ones() {
+    let (dir, bytes) = lived_in();
+    let mut storage = open(dir.path()).expect("opens");
+    fs::create_dir(dir.path().join(TEMPORARY)).expect("made");
+    assert!(matches!(storage.keep(Durable::default()), Err(StorageError::Io { action: "create", .. })));
+    assert_eq!(*storage.durable(), promised());
+    assert_eq!(fs::read(dir.path().join(STATE)).expect("still there"), bytes);
 }
 
 #[cfg(target_os = "linux")]

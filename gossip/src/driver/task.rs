@@ -6,25 +6,29 @@
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::net::UdpSocket;
-use tokio::sync::{broadcast, mpsc, watch};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::{JoinHandle, yield_now};
-use tokio::time::{Instant, Sleep, sleep_until};
 use tracing::Instrument;
 
+use super::alarm::Alarm;
+use super::board::Board;
 use super::clock::Clocks;
 use super::error::{StartError, StopReason};
 use super::keeper::{Failed, Keeper};
+use super::leases::{Answer, Leases};
 use super::link::Link;
 use super::seeds::Seeds;
 use super::storage::Storage;
 use crate::core::{Node as Core, Setup};
-use crate::{Config, DATAGRAM_MAX, Event, Identity, Incarnation, Metadata, Now, Refusal, Standing};
+use crate::{
+    CommandError, Config, DATAGRAM_MAX, Event, Identity, Incarnation, LeaseName, LeaseState, Metadata, Now,
+    Refusal, Standing,
+};
 
 /// About what a receive buffer of several megabytes can hold. After a round all that had arrived when the round began
 /// has been handed in, and a flood cannot keep timers waiting for longer than that takes.
@@ -50,6 +54,12 @@ pub enum OnEviction {
 pub(crate) enum Command {
     /// To run this on the core, with a reading of the clocks.
     Call(Call),
+    /// To ask for a lease until it is granted, or nobody waits for the answer any more.
+    Acquire(LeaseName, Answer),
+    /// To give a lease back, or to stop asking for it.
+    Release(LeaseName, oneshot::Sender<Result<bool, CommandError>>),
+    /// To look at the handles: one of them has died. And to say when that has been done.
+    Settle(Option<oneshot::Sender<()>>),
     /// To stop at once.
     Shutdown,
 }
@@ -63,6 +73,8 @@ pub(crate) struct Status {
     pub(crate) revision: u64,
     /// Whether the core has said that it is ready.
     pub(crate) ready: bool,
+    /// The life that the core lives now; none before it has begun.
+    pub(crate) incarnation: Option<Incarnation>,
     /// Whether, and why, the task has ended. By then socket and storage are free again.
     pub(crate) stopped: Option<StopReason>,
 }
@@ -81,6 +93,7 @@ pub(crate) struct Launch {
     pub(crate) socket: UdpSocket,
     pub(crate) storage: Option<Storage>,
     pub(crate) on_eviction: OnEviction,
+    pub(crate) board: Arc<Board>,
     #[cfg(feature = "faults")]
     pub(crate) faults: Option<super::faults::LinkFaults>,
 }
@@ -92,7 +105,10 @@ pub(crate) fn start(
     events: broadcast::Sender<Event>,
     status: watch::Sender<Status>,
 ) -> Result<(), StartError> {
-    let clocks = Clocks::start();
+    let clocks = launch.board.clocks();
+    let addr = launch.addr;
+    let alarm = Alarm::new();
+    let alarm = alarm.map_err(|source| StartError::Socket { action: "set a timer for the", addr, source })?;
     let rng_seed = getrandom::u64().map_err(|e| StartError::Random(e.into()))?;
     #[cfg_attr(not(feature = "faults"), expect(unused_mut, reason = "only faults change it"))]
     let mut link = Link::new(launch.socket);
@@ -111,6 +127,7 @@ pub(crate) fn start(
             rng_seed,
         },
     );
+    status.send_modify(|s| s.incarnation = Some(core.identity().incarnation));
     let task = Task {
         clocks,
         link,
@@ -120,6 +137,7 @@ pub(crate) fn start(
         resolved: launch.resolved,
         keeper,
         on_eviction: launch.on_eviction,
+        leases: Leases::new(launch.board, commands.0.clone()),
         rng_seed,
         commands: commands.1,
         commander: commands.0,
@@ -128,11 +146,11 @@ pub(crate) fn start(
         seen_revision: 0,
         receive_errors: 0,
         lookup: None,
-        lookup_due: Instant::now() + LOOKUP_EVERY,
+        lookup_due: LOOKUP_EVERY,
         refused: None,
         outgoing: Box::new([0; DATAGRAM_MAX]),
-        alarm: Box::pin(sleep_until(Instant::now())),
-        alarm_for: None,
+        alarm,
+        alarm_at: None,
     };
     let span = tracing::info_span!("gossip", node = %task.core.identity().id);
     tokio::spawn(task.run().instrument(span));
@@ -149,6 +167,7 @@ struct Task {
     resolved: Vec<SocketAddr>,
     keeper: Keeper,
     on_eviction: OnEviction,
+    leases: Leases,
     rng_seed: u64,
     commands: mpsc::Receiver<Command>,
     /// For lookups, which answer with a command. Weak: the task must not keep itself alive.
@@ -158,23 +177,23 @@ struct Task {
     seen_revision: u64,
     receive_errors: u32,
     lookup: Option<JoinHandle<()>>,
-    lookup_due: Instant,
+    /// On the `boot` clock, as all times here.
+    lookup_due: Duration,
     /// An incarnation that others know of this node, and that it must exceed.
     refused: Option<Incarnation>,
     outgoing: Box<[u8; DATAGRAM_MAX]>,
-    alarm: Pin<Box<Sleep>>,
-    /// What the alarm will ring for.
-    alarm_for: Option<Occasions>,
+    alarm: Alarm,
+    /// When it will ring, if it is set.
+    alarm_at: Option<Duration>,
 }
-
-/// When the core wants to be woken, when the link does, when to look names up.
-type Occasions = (Option<Duration>, Option<Instant>, Option<Instant>);
 
 impl Task {
     async fn run(mut self) {
         let reason = self.live().await;
         tracing::info!(%reason, "gossip.stopped");
-        let Self { link, mut keeper, status, lookup, .. } = self;
+        // Dead before anything else ends: leases, to begin with.
+        let Self { link, mut keeper, status, lookup, leases, .. } = self;
+        drop(leases);
         if let Some(lookup) = lookup {
             lookup.abort();
         }
@@ -222,18 +241,24 @@ impl Task {
         if self.core.poll_timeout().is_some_and(|at| at <= now.boot) {
             self.core.handle_timeout(now);
         }
-        if self.seeds.can_change() && Instant::now() >= self.lookup_due {
+        if self.seeds.can_change() && now.boot >= self.lookup_due {
             self.look_up();
         }
     }
 
     /// Waits for a timer, a datagram or a command. The timer is looked at first: a flood must not hide it.
     async fn wait(&mut self) -> Wake {
-        self.set_alarm();
+        if let Err(error) = self.set_alarm() {
+            return Wake::Broken(error);
+        }
         poll_fn(|cx| {
-            if self.alarm.as_mut().poll(cx).is_ready() {
-                self.alarm_for = None;
-                return Poll::Ready(Wake::Alarm);
+            match self.alarm.poll(cx) {
+                Poll::Ready(Ok(())) => {
+                    self.alarm_at = None;
+                    return Poll::Ready(Wake::Alarm);
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Wake::Broken(error)),
+                Poll::Pending => {}
             }
             if let Poll::Ready(good) = self.keeper.poll(cx) {
                 return Poll::Ready(Wake::Written(good));
@@ -248,21 +273,21 @@ impl Task {
         .await
     }
 
-    /// Sets the alarm anew only if it is to ring for something else: an alarm that moves forward costs tokio a wake-up
-    /// of its own, and reading two clocks makes every reading a little different.
-    fn set_alarm(&mut self) {
+    /// Sets the alarm anew if it would ring too late. One that would ring too early is left alone until that is near: by
+    /// then a later moment may be wanted still, as with each heartbeat that arrives.
+    fn set_alarm(&mut self) -> io::Result<()> {
+        let now = self.clocks.boot();
         let lookup = self.seeds.can_change().then_some(self.lookup_due);
-        let wanted = (self.core.poll_timeout(), self.link.due().map(Instant::from), lookup);
-        if self.alarm_for == Some(wanted) {
-            return;
-        }
-        self.alarm_for = Some(wanted);
-        let (timeout, due, lookup) = wanted;
+        let link = self.link.due().map(|due| now + due.saturating_duration_since(Instant::now()));
         // A core that never wants to be woken has stopped, and then nobody waits.
-        let far = Duration::from_secs(3600);
-        let delay = timeout.map_or(far, |at| at.saturating_sub(self.clocks.now().boot).min(far));
-        let at = [due, lookup].into_iter().flatten().fold(Instant::now() + delay, Instant::min);
-        self.alarm.as_mut().reset(at);
+        let far = now + Duration::from_secs(3600);
+        let wanted = [self.core.poll_timeout(), link, lookup].into_iter().flatten().fold(far, Duration::min);
+        let near = now + self.config.interval() / 8;
+        if self.alarm_at.is_some_and(|at| at == wanted || (near < at && at < wanted)) {
+            return Ok(());
+        }
+        self.alarm_at = Some(wanted);
+        self.alarm.set(wanted, &self.clocks)
     }
 
     /// Hands in all that has arrived; whether that was all. Each datagram's time is read after it was received.
@@ -298,6 +323,17 @@ impl Task {
             let Some(command) = next.take().or_else(|| self.commands.try_recv().ok()) else { break };
             match command {
                 Command::Call(call) => call(&mut self.core, self.clocks.now()),
+                Command::Acquire(lease, answer) => {
+                    self.leases.acquire(&mut self.core, self.clocks.now(), lease, answer);
+                }
+                Command::Release(lease, answer) => {
+                    // Whoever asked may have stopped waiting.
+                    _ = answer.send(self.leases.release(&mut self.core, self.clocks.now(), &lease));
+                }
+                Command::Settle(done) => {
+                    self.leases.settle(&mut self.core, self.clocks.now());
+                    _ = done.map(|done| done.send(()));
+                }
                 Command::Shutdown => return Some(StopReason::Shutdown),
             }
         }
@@ -306,6 +342,8 @@ impl Task {
 
     /// Sends what is to be sent, tells what has happened; why to stop, if it is time to.
     fn drain_core(&mut self) -> Option<StopReason> {
+        // First of all: handles are dead before anybody else is told that their leases are free (T1).
+        self.leases.settle(&mut self.core, self.clocks.now());
         // Begun before anything is sent: what depends on it is not among that.
         if let Keeper::Idle(_) = self.keeper
             && let Some(durable) = self.core.poll_write()
@@ -335,10 +373,17 @@ impl Task {
         tracing::debug!(?event, "gossip.event");
         match *event {
             Event::Ready => self.status.send_modify(|s| s.ready = true),
+            Event::Lease { ref lease, state: LeaseState::Denied(denial), .. } => {
+                self.leases.on_denied(lease, denial);
+            }
+            Event::Lagged { .. } => self.leases.insist(&mut self.core, self.clocks.now()),
             Event::SeedsSilent { .. } if self.seeds.can_change() => self.look_up(),
             Event::Refused { reason: Refusal::Incarnation { highest }, .. }
                 if highest >= self.core.identity().incarnation =>
             {
+                if self.is_evicted_by_word() {
+                    return Some(StopReason::Evicted { epoch: None });
+                }
                 self.refused = self.refused.max(Some(highest));
             }
             Event::LeaveDone { acknowledged, told } => {
@@ -346,7 +391,7 @@ impl Task {
             }
             Event::Standing { standing: Standing::Evicted, epoch } => match self.on_eviction {
                 OnEviction::Return => self.refused = self.refused.max(Some(self.core.identity().incarnation)),
-                OnEviction::Stop => return Some(StopReason::Evicted { epoch }),
+                OnEviction::Stop => return Some(StopReason::Evicted { epoch: Some(epoch) }),
             },
             Event::Superseded { incarnation } => return Some(StopReason::Superseded { incarnation }),
             _ => {}
@@ -354,9 +399,15 @@ impl Task {
         None
     }
 
+    /// Whether a refusal says that this life is on record as dead, and that is for somebody else to deal with: nobody talks
+    /// to the dead, so the view that says so may never come. A life that was never in quorum was refused for its number only.
+    fn is_evicted_by_word(&self) -> bool {
+        self.on_eviction == OnEviction::Stop && self.core.quorum().standing() != Standing::Unvoted
+    }
+
     /// Looks all names up again, unless that is under way. The core gets the answer as a command.
     fn look_up(&mut self) {
-        self.lookup_due = Instant::now() + LOOKUP_EVERY;
+        self.lookup_due = self.clocks.boot() + LOOKUP_EVERY;
         if self.lookup.as_ref().is_some_and(|lookup| !lookup.is_finished()) {
             return;
         }
@@ -396,7 +447,11 @@ impl Task {
             durable: self.keeper.durable(),
             rng_seed: self.rng_seed,
         };
+        // Before there is another life: the former one owns nothing any more.
+        self.leases.kill_all();
         self.core = Core::new(self.clocks.now(), setup);
+        self.leases.begin_again(&mut self.core, self.clocks.now());
+        self.status.send_modify(|s| s.incarnation = Some(incarnation));
         self.seen_revision = u64::MAX;
         Ok(())
     }

@@ -3,12 +3,13 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::net::UdpSocket;
 use tokio::sync::{broadcast, mpsc, watch};
 
 use super::{Node, Shared};
+use crate::driver::board::Board;
 use crate::driver::error::StartError;
 use crate::driver::seeds::{Seed, Seeds};
 use crate::driver::socket::{self, SocketOptions};
@@ -105,7 +106,21 @@ impl Builder {
         self
     }
 
-    /// Where the node remembers how often it has started. The directory is made if it does not exist, must not be shared
+    /// The names of the nodes that found this cluster's history, and are its first voters; the same on all of them.
+    ///
+    /// A node in this list needs a [`data_dir`](Self::data_dir). See [`ConfigBuilder::voters`].
+    pub fn voters(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.config = self.config.voters(names);
+        self
+    }
+
+    /// How long a voter vouches for a node that it has heard. See [`ConfigBuilder::lease`].
+    pub fn lease(mut self, length: Duration) -> Self {
+        self.config = self.config.lease(length);
+        self
+    }
+
+    /// Where the node remembers how often it has started, and, if it votes, what it has promised. The directory is made if it does not exist, must not be shared
     /// with another node, and must be on a local file system: it is locked for the life of the node.
     ///
     /// Without one the incarnation is taken from the wall clock, in milliseconds. That serves as long as this clock does
@@ -183,6 +198,9 @@ impl Builder {
     pub async fn start(self) -> Result<Node, StartError> {
         let config = self.config.build()?;
         let id = NodeId::new(&self.name)?;
+        if self.data_dir.is_none() && config.voters().contains(&id) {
+            return Err(StartError::Voter { name: id });
+        }
         let mut metadata = Metadata::default();
         for (key, value) in &self.metadata {
             metadata.set(key, value)?;
@@ -204,6 +222,7 @@ impl Builder {
         let (events_end, first_events) = broadcast::channel(self.event_buffer);
         let (status_end, status) = watch::channel(Status::default());
         let events = events_end.downgrade();
+        let board = Arc::new(Board::new());
         let launch = Launch {
             config,
             identity,
@@ -214,12 +233,15 @@ impl Builder {
             socket,
             storage,
             on_eviction: self.on_eviction,
+            board: board.clone(),
             #[cfg(feature = "faults")]
             faults: self.faults,
         };
         driver::start(launch, (commands.downgrade(), commands_end), events_end, status_end)?;
         let first_events = Mutex::new(Some(first_events));
-        Ok(Node { shared: Arc::new(Shared { id, addr: bound, commands, events, first_events, status }) })
+        Ok(Node {
+            shared: Arc::new(Shared { id, addr: bound, commands, events, first_events, status, board }),
+        })
     }
 }
 

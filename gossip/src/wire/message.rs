@@ -139,8 +139,6 @@ pub struct Voucher {
 pub struct Survey {
     /// Digest of all the sender knows of the members.
     pub digest: Tag,
-    /// Digest of whom the sender takes for its observers.
-    pub observers: Tag,
     /// The sender's wall clock, in microseconds since the Unix epoch. It may show anything.
     pub wall: Option<u64>,
 }

@@ -31,6 +31,14 @@ pub enum Fault {
     Metadata(usize),
     /// It announces a pause, and takes it.
     Announced(usize),
+    /// It asks for a lease, and gives it back at the end.
+    Lease(usize, u8),
+    /// Its disk refuses every write from then on.
+    DiskFails(usize),
+    /// One of its monotonic clocks is slewed, in parts per million.
+    Slew(usize, i32),
+    /// The voters are to be these; and afterwards those before them.
+    Voters(Vec<usize>),
 }
 
 /// A fault with its beginning and end.
@@ -76,9 +84,15 @@ impl Scenario {
                 }
             })
             .collect();
-        faults.sort_by_key(|fault| fault.from);
         let full_mesh_max = [8, 32][rng.index(2)];
-        Self { seed, hosts, voters: 0, interval_ms, full_mesh_max, faults, calm, end: calm + 180 * interval }
+        let voters = [0, 1, 3, 5, 7][rng.index(5)].min(hosts);
+        for _ in 0..if voters > 0 { rng.between(0, 8) } else { 0 } {
+            let from = rng.between(10 * interval, 180 * interval);
+            let until = (from + rng.between(2 * interval, 80 * interval)).min(calm);
+            faults.push(Scheduled { from, until, fault: random_quorum_fault(hosts, &mut rng) });
+        }
+        faults.sort_by_key(|fault| fault.from);
+        Self { seed, hosts, voters, interval_ms, full_mesh_max, faults, calm, end: calm + 240 * interval }
     }
 
     /// Nothing goes wrong at all.
@@ -103,6 +117,24 @@ impl Scenario {
         self.calm = self.calm.max((until + 20) * interval);
         self.end = self.end.max(self.calm + 180 * interval);
         self
+    }
+}
+
+fn lease_name(lease: u8) -> gossip::LeaseName {
+    gossip::LeaseName::new(format!("lease-{lease}")).expect("a short name")
+}
+
+/// What else can go wrong, or be wanted, where there are voters.
+fn random_quorum_fault(hosts: usize, rng: &mut Rng) -> Fault {
+    let host = rng.index(hosts);
+    match rng.index(8) {
+        0..=4 => Fault::Lease(host, rng.index(2) as u8),
+        5 => Fault::Slew(host, rng.between(0, 60_000) as i32 - 30_000),
+        6 => Fault::DiskFails(host),
+        _ => {
+            let first = rng.index(hosts);
+            Fault::Voters((0..1 + rng.index(5).min(hosts - 1)).map(|n| (first + n) % hosts).collect())
+        }
     }
 }
 
@@ -151,6 +183,21 @@ impl World {
                 self.hosts[host].wall_offset += i64::from(seconds) * 1_000_000_000;
             }
             &Fault::Starve(host, lateness) => self.hosts[host].starved = lateness,
+            &Fault::Lease(host, lease) => {
+                let name = lease_name(lease);
+                self.command(host, |node, now| node.acquire(now, &name).is_ok());
+                return vec![host];
+            }
+            &Fault::DiskFails(host) => self.hosts[host].disk_fails = true,
+            &Fault::Slew(host, ppm) => self.hosts[host].clock.set_rate(now, f64::from(ppm)),
+            Fault::Voters(voters) => {
+                let names: Vec<_> = voters.iter().map(|&host| self.hosts[host].id.clone()).collect();
+                let Some(by) = (0..self.hosts.len()).find(|&host| self.hosts[host].is_up()) else {
+                    return Vec::new();
+                };
+                self.command(by, |node, now| node.change_voters(now, &names).is_ok());
+                return vec![by];
+            }
             &Fault::Metadata(host) => {
                 self.command(host, |node, at| node.set_metadata(at, "at", &now.to_string()).is_ok());
                 return vec![host];
@@ -181,13 +228,16 @@ impl World {
             Fault::Crash { host, disk } if self.hosts[host].node.is_none() && !self.hosts[host].leaving => {
                 let incarnation = if disk { self.hosts[host].stored + 1 } else { 1 };
                 if !disk && self.hosts[host].disk != gossip::StorageId::default() {
-                    let rng = &mut self.rng;
-                    self.hosts[host].new_disk(rng);
+                    self.replace_disk(host);
                 }
                 self.start(host, incarnation);
                 return vec![(host, self.drain(host))];
             }
-            Fault::Drift(host, _) => {
+            Fault::Lease(host, lease) => {
+                let name = lease_name(lease);
+                self.command(host, |node, now| node.release(now, &name).is_ok());
+            }
+            Fault::Drift(host, _) | Fault::Slew(host, _) => {
                 let now = self.now;
                 self.hosts[host].clock.set_rate(now, 0.0);
             }

@@ -90,6 +90,10 @@ pub struct Host {
     /// Whether it was told to leave, and whether it has done so and most of its neighbours know.
     pub leaving: bool,
     pub left: bool,
+    /// Whether its present life, or its last, was once ready: others know of it then.
+    pub was_known: bool,
+    /// The monotonic clock that nobody slews.
+    pub raw: Clock,
 }
 
 /// Datagrams that a socket holds for a process that does not read.
@@ -101,6 +105,7 @@ impl Host {
         // Names of different lengths, none of which is another's prefix.
         let id = NodeId::new(format!("n{index}")).expect("a short name");
         let clock = Clock::new(rng.between(0, 1 << 40), rng.between(0, 200) as f64 - 100.0);
+        let raw = Clock::new(rng.between(0, 1 << 40), rng.between(0, 200) as f64 - 100.0);
         Self {
             id,
             addr,
@@ -120,13 +125,16 @@ impl Host {
             started: 0,
             leaving: false,
             left: false,
+            was_known: false,
+            raw,
         }
     }
 
     pub fn now(&self, now: Nanos) -> Now {
         let boot = Duration::from_nanos(self.clock.at(now));
+        let raw = Duration::from_nanos(self.raw.at(now));
         let wall = 1_700_000_000_000_000_000_u64.saturating_add(now).saturating_add_signed(self.wall_offset);
-        Now { boot, raw: boot, wall: Some(Duration::from_nanos(wall)) }
+        Now { boot, raw, wall: Some(Duration::from_nanos(wall)) }
     }
 
     /// Puts in an empty disk.
@@ -153,6 +161,7 @@ impl Host {
         self.stored = incarnation;
         self.writing = None;
         self.life += 1;
+        self.was_known = false;
         self.started = now;
         self.inbox.clear();
         self.paused = false;
@@ -174,6 +183,17 @@ impl Host {
                 rng_seed: rng.word(),
             },
         ));
+    }
+
+    /// Whether this life of it runs.
+    pub fn lives(&self, incarnation: Incarnation) -> bool {
+        let node = self.node.as_ref();
+        node.is_some_and(|node| !node.is_stopped() && node.identity().incarnation == incarnation)
+    }
+
+    /// Whether its process has not run for long, if there is one.
+    pub fn is_young(&self, now: Nanos, interval: Nanos) -> bool {
+        now < self.started + 100 * interval
     }
 
     /// Whether a process exists that takes part, paused or not.

@@ -11,6 +11,7 @@
 #![allow(clippy::expect_used, reason = "a simulation that cannot be set up has to stop")]
 
 pub mod check;
+pub mod decided;
 pub mod fault;
 pub mod host;
 pub mod mutant;

@@ -1,6 +1,7 @@
 //! Running a scenario under the checkers, and shrinking one that fails.
 
 use super::check::{Check, HonestOpinions, OwnPause, OwnerWrites, converged};
+use super::decided::{NoTwoInQuorum, OneHistory, SuspectedByMajority, settled};
 use super::fault::Scenario;
 use super::world::{Next, Step, World, config};
 use super::{MS, Nanos};
@@ -25,12 +26,16 @@ pub fn run(scenario: &Scenario, log: bool, mutation: Mutation<'_>) -> Result<Wor
     if scenario.voters > 0 {
         world.give_disks();
     }
+    world.config_mesh = scenario.full_mesh_max;
     world.log = log.then(String::new);
     mutation(&mut world);
     let mut checks: Vec<Box<dyn Check>> = vec![
         Box::new(OwnerWrites::default()),
         Box::new(HonestOpinions::default()),
         Box::new(OwnPause::new(world.interval())),
+        Box::new(OneHistory::default()),
+        Box::new(NoTwoInQuorum::default()),
+        Box::new(SuspectedByMajority::default()),
     ];
     let outcome = play(&mut world, scenario, &mut checks);
     match outcome {
@@ -77,6 +82,9 @@ fn play(world: &mut World, scenario: &Scenario, checks: &mut [Box<dyn Check>]) -
     if world.network.stats.longest > gossip::DATAGRAM_MAX {
         return Err(format!("a datagram of {} bytes", world.network.stats.longest));
     }
+    if scenario.voters > 0 {
+        settled(world)?;
+    }
     converged(world)
 }
 
@@ -92,15 +100,15 @@ pub fn run_seed(seed: u64) -> Result<(), String> {
 /// The shortest schedule found that still fails, with its log.
 fn explain(scenario: &Scenario, failure: &Failure) -> String {
     let small = shrink(scenario, &|_| {});
-    let log = match run(&small, true, &|_| {}) {
-        Err(failure) => failure.log.unwrap_or_default(),
-        Ok(_) => String::from("(the shrunk schedule does not fail)"),
+    let (small_what, log) = match run(&small, true, &|_| {}) {
+        Err(failure) => (failure.what, failure.log.unwrap_or_default()),
+        Ok(_) => (String::from("nothing"), String::new()),
     };
     let tail: Vec<&str> = log.lines().rev().take(120).collect();
     let tail: Vec<&str> = tail.into_iter().rev().collect();
     format!(
         "seed {} failed at {:.3} s: {}\nreplay: SIM_FIRST={} SIM_SEEDS=1 cargo test -p gossip --test simulation seeds\n\
-         {} hosts, interval {} ms, mesh up to {}; {} of {} faults are enough:\n{:#?}\nthe log ends:\n{}",
+         {} hosts, interval {} ms, mesh up to {}; {} of {} faults are enough:\n{:#?}\nfor: {}\nthe log ends:\n{}",
         scenario.seed,
         failure.at as f64 / 1e9,
         failure.what,
@@ -111,18 +119,26 @@ fn explain(scenario: &Scenario, failure: &Failure) -> String {
         small.faults.len(),
         scenario.faults.len(),
         small.faults,
+        small_what,
         tail.join("\n"),
     )
 }
 
-/// Leaves out faults, one at a time, as long as it fails all the same.
+/// What kind of failure it is: the rule that it names first.
+fn kind(failure: &Failure) -> String {
+    failure.what.split([':', ' ']).next().unwrap_or_default().to_owned()
+}
+
+/// Leaves out faults, one at a time, as long as it fails in the same way.
 pub fn shrink(scenario: &Scenario, mutation: Mutation<'_>) -> Scenario {
     let mut small = scenario.clone();
+    let Err(failure) = run(scenario, false, mutation) else { return small };
+    let wanted = kind(&failure);
     let mut at = 0;
     while at < small.faults.len() {
         let mut candidate = small.clone();
         candidate.faults.remove(at);
-        if run(&candidate, false, mutation).is_err() {
+        if run(&candidate, false, mutation).is_err_and(|failure| kind(&failure) == wanted) {
             small = candidate;
         } else {
             at += 1;

@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use gossip::{Config, DATAGRAM_MAX, Event, Refusal, Standing};
+use gossip::core::quorum::Durable;
+use gossip::{Config, DATAGRAM_MAX, Event, Refusal, Standing, StorageId};
 
 use super::host::{Host, Packet, SOCKET_BUFFER};
 use super::network::Network;
@@ -50,10 +51,15 @@ pub struct World {
     pub log: Option<String>,
     /// Hosts whose driver catches up on missed timers one by one before it reads its socket: a mutant.
     pub naive_driver: bool,
+    /// Disks that were thrown away.
+    pub old_disks: BTreeMap<StorageId, Durable>,
+    /// Up to how many members observe each other.
+    pub config_mesh: usize,
     /// When each host was paused, from and until.
     pub pauses: Vec<Vec<(Nanos, Nanos)>>,
     queue: BinaryHeap<Reverse<Entry>>,
     order: u64,
+    at_once: u32,
 }
 
 /// Changes a datagram; given its sender.
@@ -98,10 +104,20 @@ impl World {
             tamper: None,
             log: None,
             naive_driver: false,
+            old_disks: BTreeMap::new(),
+            config_mesh: 32,
             pauses: vec![Vec::new(); count],
             queue: BinaryHeap::new(),
             order: 0,
+            at_once: 0,
         }
+    }
+
+    /// Takes a host's disk out, and puts in an empty one.
+    pub fn replace_disk(&mut self, index: usize) {
+        let host = &mut self.hosts[index];
+        self.old_disks.insert(host.disk, std::mem::take(&mut host.durable));
+        host.new_disk(&mut self.rng);
     }
 
     /// Gives every host an empty disk of its own.
@@ -212,6 +228,9 @@ impl World {
             return None;
         }
         let Reverse(entry) = self.queue.pop()?;
+        // A node that asks to be woken again and again at the same moment would never let time pass.
+        self.at_once = if entry.at == self.now { self.at_once + 1 } else { 0 };
+        assert!(self.at_once < 100_000, "time stands still at {} ns: {:?}", self.now, entry.next);
         self.now = entry.at;
         Some(match entry.next {
             Next::Mark(mark) => Step::Mark(mark),
@@ -363,6 +382,10 @@ impl World {
     fn obey(&mut self, index: usize, events: &[Event]) {
         for event in events {
             let wanted = match event {
+                Event::Ready => {
+                    self.hosts[index].was_known = true;
+                    continue;
+                }
                 Event::LeaveDone { acknowledged, told } => {
                     self.hosts[index].left = 2 * acknowledged >= *told;
                     continue;

@@ -3,7 +3,7 @@
 //! Opinions count only as fresh answers to this voter's own questions, and only for so long (D1). Whoever is suspended
 //! stays a case, at every voter, until that has ended (D4).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ use crate::core::opinion::Opinion;
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(super) struct Cases {
     pub(super) open: BTreeMap<Subject, Case>,
+    /// Random at first: an answer to a former life answers nothing.
     next_question: u32,
     /// Since when an eviction could be proposed.
     ripe: Option<Duration>,
@@ -27,12 +28,12 @@ pub(super) struct Cases {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Case {
     opened: Duration,
-    /// The question that was asked last, when, and when to ask again.
-    question: u32,
-    asked: Option<Duration>,
+    /// The questions that were asked last, newest first, and when each was.
+    asked: VecDeque<(u32, Duration)>,
+    /// When to ask again.
     next: Duration,
-    /// Answers to that question.
-    answers: BTreeMap<StorageId, Opinion>,
+    /// The newest answer of each voter, and when the question was asked that it answers.
+    answers: BTreeMap<StorageId, (Opinion, Duration)>,
     /// Who has certified, and since which suspension.
     pub(super) certificates: BTreeMap<StorageId, Epoch>,
     /// The suspension that this voter itself has certified.
@@ -46,6 +47,12 @@ impl Cases {
     const PACE: (u32, u32) = (2, 10);
     /// From this age on, in intervals, a case is old.
     const OLD: u32 = 100;
+    /// Answers may be this many questions late.
+    const QUESTIONS_MAX: usize = 4;
+
+    pub(super) fn new(first_question: u32) -> Self {
+        Self { open: BTreeMap::new(), next_question: first_question, ripe: None }
+    }
 
     pub(super) fn due(&self) -> Option<Duration> {
         let due = |case: &Case| [Some(case.next), case.certifiable].into_iter().flatten().min();
@@ -59,8 +66,7 @@ impl Cases {
         }
         Some(self.open.entry(subject.clone()).or_insert_with(|| Case {
             opened: now,
-            question: 0,
-            asked: None,
+            asked: VecDeque::new(),
             next: now,
             answers: BTreeMap::new(),
             certificates: BTreeMap::new(),
@@ -90,7 +96,11 @@ impl<R: Register> Quorum<R> {
         let mut subjects: BTreeSet<Subject> =
             suspended.map(|(id, s)| Subject { id: id.clone(), incarnation: s.incarnation }).collect();
         let suspects = witness.suspects().into_iter().chain(self.doubtful_owners(&view, witness));
-        subjects.extend(suspects.filter(|subject| view.is_good(&subject.id, subject.incarnation)));
+        let doubted = |subject: &Subject| {
+            let good = view.is_good(&subject.id, subject.incarnation);
+            good && self.opinion(&view, witness, subject).is_none_or(|opinion| opinion == Opinion::Suspect)
+        };
+        subjects.extend(suspects.filter(doubted));
         self.cases.open.retain(|subject, _| subjects.contains(subject));
         let rank = self.rank(&view, witness);
         for subject in subjects {
@@ -112,7 +122,7 @@ impl<R: Register> Quorum<R> {
     /// Puts the question of a case to all voters, this one included, if it is time to.
     fn ask_about(&mut self, view: &View, subject: &Subject, rank: u32) {
         let (now, interval) = (self.now.boot, self.settings.interval);
-        let patience = self.patience(rank);
+        let (patience, timeout) = (self.patience(rank), self.settings.ballot_timeout);
         let question = self.cases.next_question.wrapping_add(1);
         let Some(case) = self.cases.of(subject, now) else { return };
         if now < case.opened + patience || now < case.next {
@@ -120,10 +130,9 @@ impl<R: Register> Quorum<R> {
             return;
         }
         let pace = if now > case.opened + Cases::OLD * interval { Cases::PACE.1 } else { Cases::PACE.0 };
-        case.next = now + pace * interval * (1 + rank);
-        case.question = question;
-        case.asked = Some(now);
-        case.answers.clear();
+        case.next = now + (pace * interval).max(timeout) * (1 + rank);
+        case.asked.push_front((question, now));
+        case.asked.truncate(Cases::QUESTIONS_MAX);
         self.cases.next_question = question;
         self.send_voters(view, &Message::Ask { question, subject: subject.clone() });
     }
@@ -154,17 +163,20 @@ impl<R: Register> Quorum<R> {
             return;
         }
         if let Some(case) = self.cases.open.get_mut(subject)
-            && case.question == question
+            && let Some((_, asked)) = case.asked.iter().find(|(asked, _)| *asked == question)
+            && case.answers.get(&from).is_none_or(|(_, of)| of <= asked)
         {
-            case.answers.insert(from, opinion);
+            case.answers.insert(from, (opinion, *asked));
         }
     }
 
     /// What this voter thinks, for the purposes of a verdict; none if it has to ask the observers first.
     pub(super) fn opinion(&self, view: &View, witness: &dyn Witness, subject: &Subject) -> Option<Opinion> {
         if subject.id == self.identity.id {
-            // Its word about itself counts for neither side.
-            return Some(Opinion::Unsure);
+            // Whoever answers lives: without its own word a suspended one of two voters could never be restored. That a
+            // former life is over, it knows best.
+            let over = subject.incarnation < self.identity.incarnation;
+            return Some(if over { Opinion::Suspect } else { Opinion::Trust });
         }
         let seen = witness.sight(subject)?;
         let zombie = seen.isolated
@@ -179,10 +191,12 @@ impl<R: Register> Quorum<R> {
 
     /// A decision that fresh answers from a majority ask for.
     pub(super) fn ripe_case(&self, view: &View, witness: &dyn Witness) -> Option<Delta> {
-        let fresh = |case: &Case| case.asked.is_some_and(|at| self.now.boot <= at + self.settings.answer_max);
+        let since = self.now.boot.saturating_sub(self.settings.answer_max);
         let says = |case: &Case, opinion: Opinion| {
-            fresh(case)
-                && majority(&view.electorate.voters, |voter| case.answers.get(voter) == Some(&opinion))
+            let said = |voter: &StorageId| {
+                case.answers.get(voter).is_some_and(|(said, asked)| *said == opinion && *asked >= since)
+            };
+            majority(&view.electorate.voters, said)
         };
         let suspended =
             |s: &Subject| view.suspended.get(&s.id).is_some_and(|x| x.incarnation == s.incarnation);
@@ -192,7 +206,8 @@ impl<R: Register> Quorum<R> {
         }
         let mut suspects = Subjects::default();
         for (Subject { id, incarnation }, case) in &self.cases.open {
-            if view.is_good(id, *incarnation) && says(case, Opinion::Suspect) {
+            let room = view.suspended.len() + suspects.len() < SUSPENDED_MAX;
+            if room && view.is_good(id, *incarnation) && says(case, Opinion::Suspect) {
                 // The rest follows with the next view.
                 let _ = suspects.insert(id.clone(), *incarnation);
             }
@@ -205,7 +220,7 @@ impl<R: Register> Quorum<R> {
     /// Whether this voter knows of a verdict or a change that is on its way.
     pub(super) fn verdict_is_pending(&self) -> bool {
         let sealed = self.view().is_some_and(|view| view.electorate.next.is_some());
-        sealed || self.cases.open.values().any(|case| case.asked.is_some())
+        sealed || self.cases.open.values().any(|case| !case.asked.is_empty())
     }
 }
 
@@ -213,7 +228,8 @@ impl Cases {
     /// Hashes what has been answered and certified.
     pub(super) fn gist(&self, into: &mut impl Hasher) {
         for (subject, case) in &self.open {
-            (subject, &case.answers, &case.certificates, case.certified).hash(into);
+            (subject, &case.certificates, case.certified).hash(into);
+            case.answers.iter().for_each(|(voter, (opinion, _))| (voter, opinion).hash(into));
         }
     }
 }

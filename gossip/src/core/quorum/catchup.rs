@@ -16,6 +16,8 @@ use crate::wire::{self, Bytes};
 pub(super) struct Catchup {
     steps: VecDeque<Step>,
     reading: Option<Reading>,
+    /// The whole view that is being served in parts: it stays the same until nobody has asked for it for a while.
+    serving: Option<Serving>,
     /// No other question before this, unless the last one has been answered.
     not_before: Duration,
 }
@@ -26,6 +28,14 @@ struct Step {
     epoch: Epoch,
     before: u64,
     delta: Delta,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Serving {
+    epoch: Epoch,
+    hash: u64,
+    whole: Vec<u8>,
+    until: Duration,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -41,6 +51,8 @@ impl Catchup {
     const STEPS_MAX: usize = 64;
     /// Steps sent in answer to one question.
     const ANSWER_MAX: usize = 8;
+    /// For how long an unfinished snapshot is kept ready.
+    const SERVED_FOR: Duration = Duration::from_secs(30);
     /// Longer than any view.
     const SNAPSHOT_MAX: u32 = 1 << 17;
 }
@@ -49,6 +61,7 @@ impl Catchup {
 impl<R: Register> Quorum<R> {
     /// A neighbour has said which view it has stored.
     pub fn handle_epoch(&mut self, from: Recipient, epoch: Option<Epoch>) {
+        self.founding.begun |= epoch.is_some();
         if epoch > self.journal.newest_epoch() {
             self.fetch(from);
         }
@@ -70,7 +83,12 @@ impl<R: Register> Quorum<R> {
         let known = self.journal.newest_epoch();
         match known {
             Some(known) if epoch <= known => {}
-            Some(known) if epoch == known.next() && before == self.newest_hash => {
+            Some(known) if epoch == known.next() => {
+                if before != self.newest_hash {
+                    // Another history, or a damaged one.
+                    self.refused += 1;
+                    return;
+                }
                 self.catchup.not_before = Duration::ZERO;
                 self.learn(delta, false);
             }
@@ -129,8 +147,11 @@ impl<R: Register> Quorum<R> {
 impl<R: Register> Quorum<R> {
     pub(super) fn on_fetch(&mut self, to: Recipient, after: Option<Epoch>, snapshot: Option<(Epoch, u32)>) {
         let Some(view) = self.view().cloned() else { return };
+        let serving = self.catchup.serving.as_ref().map(|serving| serving.epoch);
         match snapshot {
-            Some((epoch, at)) if epoch == view.epoch => self.send_part(to, &view, at),
+            Some((epoch, at)) if Some(epoch) == serving && Some(epoch) > after => {
+                self.send_part(to, &view, at)
+            }
             _ => self.serve(to, after),
         }
     }
@@ -167,10 +188,22 @@ impl<R: Register> Quorum<R> {
     }
 
     fn send_part(&mut self, to: Recipient, view: &View, at: u32) {
-        let whole = wire::pack(view);
-        let Some(rest) = whole.get(at as usize..).filter(|rest| !rest.is_empty()) else { return };
-        let (epoch, hash, len) = (view.epoch, self.hash, whole.len() as u32);
-        self.send(to, Message::Snapshot { epoch, hash, len, at, part: Bytes::of(rest) });
+        let now = self.now.boot;
+        // Steps lead on from a snapshot, as long as enough of them are kept.
+        let good = |s: &Serving| {
+            now < s.until
+                && view.epoch.get() - s.epoch.get().min(view.epoch.get()) < Catchup::STEPS_MAX as u64 / 2
+        };
+        if !self.catchup.serving.as_ref().is_some_and(good) {
+            let whole = wire::pack(view);
+            self.catchup.serving = Some(Serving { epoch: view.epoch, hash: self.hash, whole, until: now });
+        }
+        let Some(serving) = &mut self.catchup.serving else { return };
+        serving.until = now + Catchup::SERVED_FOR;
+        let Some(rest) = serving.whole.get(at as usize..).filter(|rest| !rest.is_empty()) else { return };
+        let (epoch, hash, len) = (serving.epoch, serving.hash, serving.whole.len() as u32);
+        let part = Bytes::of(rest);
+        self.send(to, Message::Snapshot { epoch, hash, len, at, part });
     }
 
     pub(super) fn on_snapshot(
@@ -182,10 +215,6 @@ impl<R: Register> Quorum<R> {
         part: &Bytes,
     ) {
         if Some(epoch) <= self.journal.newest_epoch() || len > Catchup::SNAPSHOT_MAX {
-            return;
-        }
-        if self.view().is_none() && self.journal.newest().founders.is_some() {
-            // A founder waits for the history it has agreed to.
             return;
         }
         let fits = |r: &Reading| (r.epoch, r.hash, r.len) == (epoch, hash, len) && r.bytes.len() as u32 == at;
@@ -213,7 +242,10 @@ impl<R: Register> Quorum<R> {
     fn take_whole(&mut self, reading: &Reading) {
         let whole: Option<View> = wire::unpack(&reading.bytes).ok();
         let sound = |view: &View| {
-            let known = self.view().is_none_or(|known| known.genesis == view.genesis);
+            // A founder follows no history but the one it has agreed to.
+            let agreed = self.journal.newest().founders.as_ref().map(super::Founders::id);
+            let genesis = self.view().map(|known| known.genesis).or(agreed);
+            let known = genesis.is_none_or(|genesis| genesis == view.genesis);
             view.epoch == reading.epoch && view.hash() == reading.hash && known
         };
         let Some(view) = whole.filter(sound) else {

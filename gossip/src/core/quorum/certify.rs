@@ -19,6 +19,11 @@ impl<R: Register> Quorum<R> {
             .iter()
             .map(|(id, s)| (Subject { id: id.clone(), incarnation: s.incarnation }, s.since))
             .collect();
+        for (subject, case) in &mut self.cases.open {
+            if !suspended.iter().any(|(of, _)| of == subject) {
+                case.certifiable = None;
+            }
+        }
         for (subject, since) in suspended {
             if self.cases.open.get(&subject).is_some_and(|case| case.certified == Some(since)) {
                 continue;
@@ -27,7 +32,8 @@ impl<R: Register> Quorum<R> {
             let over = until.passed_on_both(self.now.into());
             let wait = self.wait_until(until);
             let suspects = self.opinion(&view, witness, &subject) == Some(Opinion::Suspect);
-            let observed = witness.sight(&subject).is_some();
+            let own = subject.id == self.identity.id;
+            let observed = own || witness.sight(&subject).is_some();
             let now = self.now.boot;
             let Some(case) = self.cases.of(&subject, now) else { continue };
             case.certifiable = (!over).then_some(wait);
@@ -43,6 +49,7 @@ impl<R: Register> Quorum<R> {
         let now = self.now.boot;
         if let Some(case) = self.cases.of(subject, now) {
             case.certified = Some(since);
+            case.certifiable = None;
         }
         self.send_voters(view, &Message::Certificate { subject: subject.clone(), since });
     }
@@ -71,7 +78,8 @@ impl<R: Register> Quorum<R> {
         // It may be about a suspension that this voter has yet to hear of; then it is asked for again.
         let known = view.suspended.get(&subject.id).is_some_and(|s| s.incarnation == subject.incarnation);
         if known && let Some(case) = self.cases.of(subject, now) {
-            case.certificates.insert(from, since);
+            let known = case.certificates.entry(from).or_insert(since);
+            *known = since.max(*known);
         }
     }
 

@@ -141,10 +141,11 @@ impl<R: Register> Quorum<R> {
             return;
         };
         let own = self.identity.storage;
-        if !view.electorate.vouches(&own)
-            || self.is_broken()
-            || self.changing.due.is_some_and(|due| now < due)
-        {
+        if !view.electorate.vouches(&own) || self.is_broken() {
+            self.changing.due = None;
+            return;
+        }
+        if self.changing.due.is_some_and(|due| now < due) {
             return;
         }
         self.changing.due = Some(now + 2 * self.settings.interval);

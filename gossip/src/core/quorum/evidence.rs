@@ -12,13 +12,15 @@ use super::message::{Message, Recipient};
 use super::view::{SUSPENDED_MAX, View};
 use super::witness::Witness;
 use super::{Quorum, Register};
-use crate::core::identity::Key;
+use crate::core::clock::Now;
+use crate::core::identity::{Incarnation, Key, NodeId};
 use crate::core::opinion::Opinion;
 
 /// Inquiries under way.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(super) struct Inquiries {
     open: BTreeMap<Subject, Inquiry>,
+    /// Random at first: an answer to a former life answers nothing.
     next_question: u32,
 }
 
@@ -35,6 +37,10 @@ struct Inquiry {
 }
 
 impl Inquiries {
+    pub(super) fn new(first_question: u32) -> Self {
+        Self { open: BTreeMap::new(), next_question: first_question }
+    }
+
     pub(super) fn due(&self) -> Option<Duration> {
         self.open.values().map(|inquiry| inquiry.until).min()
     }
@@ -69,7 +75,6 @@ impl Inquiry {
 impl<R: Register> Quorum<R> {
     /// Asks the observers of a subject on behalf of a voter.
     pub(super) fn inquire(&mut self, witness: &dyn Witness, asker: Recipient, asked: u32, subject: &Subject) {
-        let until = self.now.boot + self.settings.ballot_timeout;
         if let Some(inquiry) = self.inquiries.open.get_mut(subject) {
             inquiry.askers.retain(|(to, _)| *to != asker);
             if inquiry.askers.len() < super::VOTERS_MAX {
@@ -83,6 +88,9 @@ impl<R: Register> Quorum<R> {
         self.inquiries.next_question = self.inquiries.next_question.wrapping_add(1);
         let question = self.inquiries.next_question;
         let observers = witness.observers(subject);
+        // Where there is nobody to ask, the node itself is called at once.
+        let wait = if observers.is_empty() { Duration::ZERO } else { self.settings.ballot_timeout };
+        let until = self.now.boot + wait;
         for &observer in &observers {
             let inquiry = Message::Inquire { question, subject: subject.clone() };
             self.send(Recipient::Member(observer), inquiry);
@@ -90,6 +98,7 @@ impl<R: Register> Quorum<R> {
         let (answers, askers) = (BTreeMap::new(), vec![(asker, asked)]);
         let inquiry = Inquiry { question, until, observers, answers, askers, called: false };
         self.inquiries.open.insert(subject.clone(), inquiry);
+        self.close_inquiries(witness);
     }
 
     /// As an observer: says what this node observes itself, and nothing else.
@@ -126,30 +135,38 @@ impl<R: Register> Quorum<R> {
         }
     }
 
-    /// The node in question has answered this voter's own call.
-    pub fn handle_pong(&mut self, key: Key) {
-        let called = |(subject, inquiry): &(&Subject, &Inquiry)| inquiry.called && subject.id.key() == key;
+    /// Some life of the node in question has answered this voter's own call.
+    pub fn handle_pong(&mut self, now: Now, question: u32, id: &NodeId, incarnation: Incarnation) {
+        self.advance(now);
+        let called = |(subject, inquiry): &(&Subject, &Inquiry)| {
+            inquiry.called && inquiry.question == question && subject.id == *id
+        };
         let subject = self.inquiries.open.iter().find(called).map(|(subject, _)| subject.clone());
-        if let Some(subject) = subject {
-            self.conclude(&subject, Opinion::Trust);
+        match subject {
+            Some(subject) if incarnation > subject.incarnation => self.conclude(&subject, Opinion::Suspect),
+            Some(subject) if incarnation == subject.incarnation => self.conclude(&subject, Opinion::Trust),
+            _ => {}
         }
     }
 
     /// Ends inquiries whose time is up, or calls the node itself.
-    pub(super) fn close_inquiries(&mut self) {
+    pub(super) fn close_inquiries(&mut self, witness: &dyn Witness) {
         let now = self.now.boot;
         let due = |inquiry: &Inquiry| inquiry.until <= now;
         let over: Vec<Subject> =
             self.inquiries.open.iter().filter(|(_, i)| due(i)).map(|(subject, _)| subject.clone()).collect();
         for subject in over {
+            // It may be heard here by now.
+            let own = self.voting().cloned().and_then(|view| self.opinion(&view, witness, &subject));
             let Some(inquiry) = self.inquiries.open.get_mut(&subject) else { continue };
-            match inquiry.at_the_end() {
+            match own.or_else(|| inquiry.at_the_end()) {
                 Some(opinion) => self.conclude(&subject, opinion),
                 None if inquiry.called => self.conclude(&subject, Opinion::Suspect),
                 None => {
                     inquiry.called = true;
                     inquiry.until = now + self.settings.ballot_timeout;
-                    self.outputs.push(Output::Call(subject.id.key()), 0);
+                    let question = inquiry.question;
+                    self.outputs.push(Output::Call { member: subject.id.key(), question }, 0);
                 }
             }
         }

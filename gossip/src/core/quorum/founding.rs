@@ -19,23 +19,32 @@ pub(super) struct Founding {
     agreed: BTreeSet<StorageId>,
     /// When to say one's own word again.
     next: Duration,
+    /// Somebody has shown that a history has begun: there is nothing left to found.
+    pub(super) begun: bool,
+    /// This node has yet to hear from those it was told to call: they may know of a history.
+    waits: bool,
     /// Whose other list has been reported.
     reported: BTreeSet<StorageId>,
 }
 
 impl<R: Register> Quorum<R> {
+    /// Founds nothing as long as nobody has been heard who could know of a history.
+    pub fn set_waiting(&mut self, waits: bool) {
+        self.founding.waits = waits;
+    }
+
     /// While this node is to found a history: puts the list on the disk, and asks the others whether they have.
     pub(super) fn found(&mut self, witness: &dyn Witness) {
         let now = self.now.boot;
-        if self.journal.newest().view.is_some()
-            || self.settings.founders.is_empty()
-            || now < self.founding.next
-        {
+        let over = self.journal.newest().view.is_some() || self.is_broken();
+        if over || self.settings.founders.is_empty() || now < self.founding.next {
             return;
         }
         self.founding.next = now + 2 * self.settings.interval;
         if self.journal.newest().founders.is_none() {
-            let Some(founders) = self.gather(witness) else { return };
+            let gathered =
+                if self.founding.begun || self.founding.waits { None } else { self.gather(witness) };
+            let Some(founders) = gathered else { return };
             self.agree(founders);
         }
         self.say_founders(None);
@@ -104,9 +113,8 @@ impl<R: Register> Quorum<R> {
             return;
         }
         let known = self.journal.newest().founders.clone();
-        if known.as_ref().is_some_and(|known| known != founders)
-            || (known.is_none() && !self.is_meant(founders))
-        {
+        let stranger = known.is_none() && (self.is_broken() || !self.is_meant(founders));
+        if stranger || known.as_ref().is_some_and(|known| known != founders) {
             self.disagree(sender, from, founders);
             return;
         }

@@ -125,13 +125,16 @@ impl Journal {
         self.in_flight.as_ref().map(|(_, durable)| durable)
     }
 
-    /// The write that was begun last has ended: well, or not.
+    /// The write that was begun last has ended: well, or not. After one that has failed this node only watches: views are
+    /// followed in memory, and nothing that a disk would have to back may leave any more.
     pub fn on_written(&mut self, good: bool) {
         let Some((version, durable)) = self.in_flight.take() else { return };
         if good {
             (self.written_version, self.written) = (version, durable);
         } else {
             self.broken = true;
+            self.disk = false;
+            (self.written_version, self.written) = (self.version, self.wanted.clone());
         }
     }
 }
@@ -156,7 +159,12 @@ pub enum Output {
         decided_here: bool,
     },
     /// A member to call directly, there being nobody to ask about it.
-    Call(Key),
+    Call {
+        /// Whom.
+        member: Key,
+        /// Comes back with the answer.
+        question: u32,
+    },
     /// Something the user may want to know.
     Event(Event),
 }
@@ -183,10 +191,16 @@ impl Outputs {
         self.queue.push_back((version, output));
     }
 
-    /// The next output, if the disk has come far enough.
+    /// The next output for which the disk has come far enough. What waits holds up nothing that need not: that a lease has
+    /// run out is said while the disk hangs.
     pub fn pop(&mut self, written: u64) -> Option<Output> {
-        let ready = self.queue.front().is_some_and(|(version, _)| *version <= written);
-        ready.then(|| self.queue.pop_front()).flatten().map(|(_, output)| output)
+        let at = self.queue.iter().position(|(version, _)| *version <= written)?;
+        self.queue.remove(at).map(|(_, output)| output)
+    }
+
+    /// Drops messages that were to leave only once the disk had come further than this.
+    pub fn forget_unwritten(&mut self, written: u64) {
+        self.queue.retain(|(version, output)| *version <= written || !matches!(output, Output::Send { .. }));
     }
 
     /// How many were dropped.
@@ -237,7 +251,7 @@ impl Outputs {
                 Output::Send { message: Message::Ask { .. } | Message::Inquire { .. }, .. } => continue,
                 Output::Send { to, message } => (to, message).hash(&mut hasher),
                 Output::Adopted { view, .. } => view.epoch.hash(&mut hasher),
-                Output::Call(_) | Output::Event(_) => continue,
+                Output::Call { .. } | Output::Event(_) => continue,
             }
             waiting.insert(hasher.finish());
         }

@@ -8,7 +8,7 @@ use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use super::message::{Denial, Message, Names, Recipient, Wish};
-use super::view::{Epoch, Grant, LEASES_MAX, LeaseName, View};
+use super::view::{Epoch, Grant, LEASES_MAX, LeaseName, View, VouchFor};
 use super::{Quorum, Register, Standing};
 use crate::core::event::Event;
 
@@ -59,6 +59,8 @@ pub enum Wanted {
 struct Errand {
     number: u64,
     wish: Wish,
+    /// The electorate when it was asked for.
+    electorate: Option<Epoch>,
 }
 
 /// All that this node wants of the voters.
@@ -74,12 +76,21 @@ pub(super) struct Leases {
 }
 
 impl Leases {
+    /// Requests are numbered from anywhere: a denial meant for a former life is none of this one's.
+    pub(super) fn new(first_number: u64) -> Self {
+        Self { next_number: first_number, ..Self::default() }
+    }
+
     pub(super) fn due(&self) -> Option<Duration> {
         self.due
     }
 
+    pub(super) fn is_idle(&self) -> bool {
+        self.wanted.is_empty()
+    }
+
     fn number(&mut self) -> u64 {
-        self.next_number += 1;
+        self.next_number = self.next_number.wrapping_add(1);
         self.next_number
     }
 }
@@ -133,16 +144,29 @@ impl<R: Register> Quorum<R> {
             self.release(&lease);
         }
         if on_record {
-            let number = self.leases.number();
-            self.leases.errand = Some(Errand { number, wish: Wish::Leave });
-            self.pursue_soon();
+            self.go_for(Wish::Leave);
         }
     }
 
     /// Asks for other voters.
     pub fn change_voters(&mut self, voters: Names) {
+        self.go_for(Wish::Change { voters });
+    }
+
+    /// Asks that vouchers be good for so long from now on.
+    pub fn set_vouch(&mut self, length: VouchFor) {
+        self.go_for(Wish::SetVouch { length });
+    }
+
+    /// Asks that a seal be taken back.
+    pub fn unseal(&mut self) {
+        self.go_for(Wish::Unseal);
+    }
+
+    fn go_for(&mut self, wish: Wish) {
+        let electorate = self.view().map(|view| view.electorate.since);
         let number = self.leases.number();
-        self.leases.errand = Some(Errand { number, wish: Wish::Change { voters } });
+        self.leases.errand = Some(Errand { number, wish, electorate });
         self.pursue_soon();
     }
 
@@ -157,6 +181,16 @@ impl<R: Register> Quorum<R> {
     /// All that is held, wanted, or being given back.
     pub fn leases(&self) -> impl Iterator<Item = (&LeaseName, Wanted)> {
         self.leases.wanted.iter().map(|(lease, wanted)| (lease, *wanted))
+    }
+
+    /// Whether everything that was given back has arrived.
+    pub fn owes_nothing(&self) -> bool {
+        self.leases.wanted.is_empty() && self.leases.errand.is_none()
+    }
+
+    /// Asks for what is wanted at the next opportunity.
+    pub(super) fn pursue_at_once(&mut self) {
+        self.leases.due = Some(self.now.boot);
     }
 
     /// Whether this node needs to be vouched for.
@@ -259,23 +293,30 @@ impl<R: Register> Quorum<R> {
                 }
             }
             Some(Wanted::Held { token } | Wanted::Return { token, .. }) if *token == grant.token => {}
-            _ => {
-                let unwanted = Wanted::Return { token: grant.token, again: false };
+            before => {
+                // One of an earlier request: what is asked for now is asked for again.
+                let again = matches!(before, Some(Wanted::Grant { .. } | Wanted::Return { again: true, .. }));
+                let unwanted = Wanted::Return { token: grant.token, again };
                 self.leases.wanted.insert(lease, unwanted);
             }
         }
     }
 
     fn errand_is_done(&self, view: &View) -> bool {
-        match self.leases.errand.as_ref().map(|errand| &errand.wish) {
-            Some(Wish::Leave) => view.is_gone(&self.identity.id, self.identity.incarnation),
-            Some(Wish::Change { voters }) => {
+        let Some(errand) = &self.leases.errand else { return false };
+        match &errand.wish {
+            Wish::Leave => view.is_gone(&self.identity.id, self.identity.incarnation),
+            Wish::SetVouch { length } => view.vouch_for == *length,
+            Wish::Unseal => view.electorate.next.is_none(),
+            Wish::Change { voters } => {
                 let names: Vec<_> = view.electorate.voters.iter().map(|(_, name)| name).collect();
-                view.electorate.next.is_none()
+                // The same names may stand for other disks.
+                errand.electorate < Some(view.electorate.since)
+                    && view.electorate.next.is_none()
                     && names.len() == voters.len()
                     && names.iter().all(|name| voters.contains(name))
             }
-            _ => false,
+            Wish::Acquire { .. } | Wish::Release { .. } => false,
         }
     }
 
@@ -300,23 +341,25 @@ impl<R: Register> Quorum<R> {
         let Some((&voter, _)) = voters.iter().nth(self.leases.tries % voters.len().max(1)) else { return };
         self.leases.tries += 1;
         self.leases.due = Some(now + 2 * self.settings.ballot_timeout);
-        for Errand { number, wish } in errands {
+        for Errand { number, wish, .. } in errands {
             let message = Message::Request { owner: self.identity.clone(), number, wish };
             self.send(Recipient::Voter(voter), message);
         }
     }
 
     fn errands(&self, view: &View) -> Vec<Errand> {
+        let in_quorum = self.standing() == Standing::InQuorum;
         let mut errands: Vec<Errand> = Vec::new();
         for (lease, wanted) in &self.leases.wanted {
             match *wanted {
-                // Asked for once it is free: the view that frees it brings this about.
-                Wanted::Grant { request } if !view.leases.contains(lease) => {
-                    errands.push(Errand { number: request, wish: Wish::Acquire { lease: lease.clone() } });
+                // Asked for once it is free, and can be used: a grant that comes while no majority vouches is lost.
+                Wanted::Grant { request } if in_quorum && !view.leases.contains(lease) => {
+                    let wish = Wish::Acquire { lease: lease.clone() };
+                    errands.push(Errand { number: request, wish, electorate: None });
                 }
                 Wanted::Return { token, .. } => {
                     let wish = Wish::Release { lease: lease.clone(), token };
-                    errands.push(Errand { number: 0, wish });
+                    errands.push(Errand { number: 0, wish, electorate: None });
                 }
                 Wanted::Grant { .. } | Wanted::Held { .. } => {}
             }

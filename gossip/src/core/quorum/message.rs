@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::delta::{Delta, Subject};
 use super::founders::Founders;
-use super::view::{Epoch, GenesisId, LeaseName};
+use super::view::{Epoch, GenesisId, LeaseName, VouchFor};
 use crate::core::identity::{Identity, NodeId, StorageId};
 use crate::core::opinion::Opinion;
 use crate::core::register::RegisterMessage;
@@ -167,6 +167,13 @@ pub enum Wish {
         /// Their names.
         voters: Names,
     },
+    /// Vouchers of another length.
+    SetVouch {
+        /// How long.
+        length: VouchFor,
+    },
+    /// That a seal be taken back.
+    Unseal,
 }
 
 /// Why a request was denied.

@@ -113,6 +113,8 @@ pub struct Quorum<R = Paxos> {
     catchup: Catchup,
     rng: Rng,
     refused: u64,
+    /// Whether this node exchanges heartbeats with the voters all the time.
+    renews: bool,
 }
 
 /// What a quorum's state machine starts from.
@@ -138,6 +140,7 @@ impl<R: Register> Quorum<R> {
         let disk = identity.storage != StorageId::default();
         let longest = found.vouch_for_max.map(VouchFor::get);
         let hash = found.view.as_ref().map_or(0, |view| view.hash());
+        let mut rng = Rng::new(rng_seed);
         let mut quorum = Self {
             now,
             hash,
@@ -149,14 +152,15 @@ impl<R: Register> Quorum<R> {
             vouched: Vouched::default(),
             stand: Stand::default(),
             founding: Founding::default(),
-            cases: Cases::default(),
-            inquiries: Inquiries::default(),
+            cases: Cases::new(rng.word() as u32),
+            inquiries: Inquiries::new(rng.word() as u32),
             requests: Requests::default(),
             changing: Changing::new(now.into()),
-            leases: Leases::default(),
+            leases: Leases::new(rng.word() >> 16),
             catchup: Catchup::default(),
-            rng: Rng::new(rng_seed),
+            rng,
             refused: 0,
+            renews: true,
             identity,
             settings,
         };
@@ -215,7 +219,7 @@ impl<R: Register> Quorum<R> {
         self.vouching.forget(now.into());
         self.found(witness);
         self.review_cases(witness);
-        self.close_inquiries();
+        self.close_inquiries(witness);
         self.run_register(|register, desk| register.handle_timeout(desk));
         self.act(witness);
     }
@@ -224,6 +228,9 @@ impl<R: Register> Quorum<R> {
     pub fn handle_written(&mut self, now: Now, witness: &dyn Witness, good: bool) {
         self.advance(now);
         let before = self.journal.view().cloned();
+        if !good {
+            self.outputs.forget_unwritten(self.journal.written_version());
+        }
         self.journal.on_written(good);
         if !good {
             self.say(Event::StorageFailed);
@@ -262,8 +269,10 @@ impl<R: Register> Quorum<R> {
 
     /// When to call [`handle_timeout`](Self::handle_timeout), if not before.
     pub fn poll_timeout(&self) -> Option<Duration> {
+        // While the next view is on its way to the disk, the register rests.
+        let register = self.deciding().and_then(|_| self.register.poll_timeout());
         let due = [
-            self.register.poll_timeout(),
+            register,
             self.cases.due(),
             self.inquiries.due(),
             self.leases.due(),
@@ -294,6 +303,11 @@ impl<R: Register> Quorum<R> {
     /// The stored view, if this node votes under it.
     fn voting(&self) -> Option<&Arc<View>> {
         self.view().filter(|view| view.electorate.votes(&self.identity.storage) && !self.is_broken())
+    }
+
+    /// The stored view, if this node votes under it and knows of no later one.
+    fn deciding(&self) -> Option<&Arc<View>> {
+        self.voting().filter(|view| self.journal.newest_epoch() == Some(view.epoch))
     }
 
     fn say(&mut self, event: Event) {
@@ -343,10 +357,12 @@ impl<R: Register> Quorum<R> {
         message: &super::register::RegisterMessage,
     ) {
         let Some(view) = self.voting() else { return };
-        let (stored, settled) = (view.epoch, self.journal.newest_epoch() == Some(view.epoch));
+        let (stored, settled) = (view.epoch, self.deciding().is_some());
         if base < stored {
-            // It lacks what was decided since.
-            self.serve(sender, Some(base));
+            // A voter that lacks what was decided since.
+            if self.view().is_some_and(|view| view.electorate.vouches(&from)) {
+                self.serve(sender, Some(base));
+            }
         } else if base > stored {
             self.fetch(sender);
         } else if settled && hash == self.hash {
@@ -356,10 +372,7 @@ impl<R: Register> Quorum<R> {
 
     /// Lets the register work; what it decides is learnt, and told to all.
     fn run_register(&mut self, work: impl FnOnce(&mut R, &mut Desk<'_>) -> Option<Delta>) {
-        let Some(view) = self.voting().cloned() else { return };
-        if self.journal.newest_epoch() != Some(view.epoch) {
-            return;
-        }
+        let Some(view) = self.deciding().cloned() else { return };
         let mut desk = Desk {
             now: self.now.boot,
             view: &view,
@@ -381,9 +394,12 @@ impl<R: Register> Quorum<R> {
         if !self.journal.is_settled() || self.register.is_busy(self.now.boot) {
             return;
         }
-        let verdict = self.ripe_eviction(&view, witness).or_else(|| self.ripe_case(&view, witness));
-        let wish = verdict.or_else(|| self.ripe_change(&view, witness)).or_else(|| self.ripe_request(&view));
-        if let Some(delta) = wish.filter(|delta| view.after(delta).is_ok()) {
+        let applies = |delta: &Delta| view.after(delta).is_ok();
+        let delta = self.ripe_eviction(&view, witness).filter(applies);
+        let delta = delta.or_else(|| self.ripe_case(&view, witness).filter(applies));
+        let delta = delta.or_else(|| self.ripe_change(&view, witness).filter(applies));
+        let delta = delta.or_else(|| self.ripe_request(&view).filter(applies));
+        if let Some(delta) = delta {
             self.run_register(|register, desk| register.propose(desk, delta));
         }
     }

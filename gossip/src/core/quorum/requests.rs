@@ -45,6 +45,8 @@ impl Request {
             Wish::Leave => {
                 Delta::Leave(Subject { id: self.owner.id.clone(), incarnation: self.owner.incarnation })
             }
+            Wish::SetVouch { length } => Delta::SetVouch(*length),
+            Wish::Unseal => Delta::Unseal,
             Wish::Change { .. } => return None,
         })
     }

@@ -44,6 +44,11 @@ impl Stand {
 }
 
 impl<R: Register> Quorum<R> {
+    /// Whether this node exchanges heartbeats with the voters all the time, rather than only for a lease.
+    pub fn set_renewing(&mut self, renews: bool) {
+        self.renews = renews;
+    }
+
     /// Where this node stands, as of the last call that took a time.
     pub fn standing(&self) -> Standing {
         self.stand.standing
@@ -106,7 +111,9 @@ impl<R: Register> Quorum<R> {
         if standing != self.stand.standing {
             self.stand = Stand { standing, since: now, due: None, warned: false };
             let epoch = self.view().map_or(Epoch::GENESIS, |view| view.epoch);
-            if standing != Standing::InQuorum {
+            if standing == Standing::InQuorum {
+                self.pursue_at_once();
+            } else {
                 self.expire_leases();
             }
             self.say(Event::Standing { standing, epoch });
@@ -137,6 +144,8 @@ impl<R: Register> Quorum<R> {
             return Standing::InQuorum;
         }
         match self.stand.standing {
+            // Where nobody is meant to vouch for it, that nobody does means nothing.
+            _ if !self.renews && self.leases.is_idle() => Standing::Unvoted,
             Standing::Unvoted => Standing::Unvoted,
             _ => Standing::Isolated,
         }

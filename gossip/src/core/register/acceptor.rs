@@ -32,6 +32,10 @@ impl Ballots {
         if let Some(promised) = self.promised.filter(|&promised| promised > ballot) {
             return RegisterMessage::Beaten { ballot, promised };
         }
+        if self.accepted.as_ref().is_some_and(|(of, other)| *of == ballot && other != delta) {
+            // One value per ballot (P1): whoever asks for another has broken that.
+            return RegisterMessage::Beaten { ballot, promised: ballot };
+        }
         self.promised = Some(ballot);
         self.accepted = Some((ballot, delta.clone()));
         RegisterMessage::Accepted { ballot }

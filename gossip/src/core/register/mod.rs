@@ -103,10 +103,15 @@ pub struct Round(u64);
 impl Round {
     const MAX: u64 = 1 << 32;
 
-    /// The next one; stays at the end of the range.
+    /// The next one; none at the end of the range.
     #[must_use]
-    pub fn next(self) -> Self {
-        Self((self.0 + 1).min(Self::MAX))
+    pub fn next(self) -> Option<Self> {
+        (self.0 < Self::MAX).then(|| Self(self.0 + 1))
+    }
+
+    /// Whether it is so far above another that only an error can have made it.
+    pub fn is_absurd_after(self, known: Self) -> bool {
+        self.0 > known.0 + (1 << 16)
     }
 }
 

@@ -58,8 +58,8 @@ impl Paxos {
     const TRIES: u32 = 3;
 
     fn begin(&mut self, desk: &mut Desk<'_>, wish: Option<Delta>) {
-        let promised = desk.journal.ballots().promised.map(|promised| promised.round);
-        self.round = self.round.max(promised.unwrap_or_default()).next();
+        let Some(round) = self.highest(desk).next() else { return };
+        self.round = round;
         let ballot = Ballot { round: self.round, proposer: desk.own, incarnation: desk.incarnation };
         self.phase = Phase::Preparing { ballot, wish, promises: BTreeMap::new() };
         self.repeats = Self::TRIES - 1;
@@ -151,6 +151,12 @@ impl Paxos {
         }
     }
 
+    /// The highest round that this voter has seen or promised.
+    fn highest(&self, desk: &Desk<'_>) -> Round {
+        let promised = desk.journal.ballots().promised.map(|promised| promised.round);
+        self.round.max(promised.unwrap_or_default())
+    }
+
     fn answer(
         &mut self,
         desk: &mut Desk<'_>,
@@ -185,6 +191,10 @@ impl Register for Paxos {
             return None;
         }
         match message {
+            RegisterMessage::Prepare { ballot } | RegisterMessage::Accept { ballot, .. }
+                if ballot.round.is_absurd_after(self.highest(desk)) => {}
+            // What cannot follow is never accepted: all voters judge it by the same view.
+            RegisterMessage::Accept { delta, .. } if desk.view.after(delta).is_err() => {}
             RegisterMessage::Prepare { ballot } => {
                 self.round = self.round.max(ballot.round);
                 self.answer(desk, from, |ballots| ballots.prepare(*ballot));
@@ -198,7 +208,9 @@ impl Register for Paxos {
             }
             RegisterMessage::Accepted { ballot } => return self.on_accepted(desk, from, *ballot),
             RegisterMessage::Beaten { ballot, promised } => {
-                self.round = self.round.max(promised.round);
+                if !promised.round.is_absurd_after(self.round) {
+                    self.round = self.round.max(promised.round);
+                }
                 self.on_beaten(desk, *ballot);
             }
         }
@@ -206,13 +218,20 @@ impl Register for Paxos {
     }
 
     fn handle_timeout(&mut self, desk: &mut Desk<'_>) -> Option<Delta> {
+        if self.phase == Phase::Idle {
+            // What a former life accepted, too.
+            self.watch_accepted(desk);
+        }
         if self.due.is_none_or(|due| due > desk.now) {
             return None;
         }
         self.due = None;
         match self.phase {
             // Accepted, and never heard of again.
-            Phase::Idle => self.begin(desk, None),
+            Phase::Idle => {
+                let wish = desk.journal.ballots().accepted.clone().map(|(_, delta)| delta);
+                self.begin(desk, wish);
+            }
             _ if self.repeats > 0 => {
                 self.repeats -= 1;
                 self.ask(desk);

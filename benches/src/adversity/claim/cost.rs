@@ -1,0 +1,142 @@
+//! Claims about what a node costs, and that its process behaves.
+
+use super::Judgement;
+use crate::adversity::observe::{Cost, Deed, Line, Log, costs, name};
+
+pub(super) fn cpu(log: &Log, percent: f64) -> Judgement {
+    let costs = costs(log);
+    let shares: Vec<f64> = costs.iter().map(|cost| cost.cpu_percent).collect();
+    judge_mean(&shares, percent, |mean, max| format!("mean {mean:.2} %, highest {max:.2} %"))
+}
+
+pub(super) fn payload(log: &Log, bytes_s: f64) -> Judgement {
+    let rates: Vec<f64> = costs(log).iter().filter_map(|cost| cost.payload_bytes_s).collect();
+    judge_mean(&rates, bytes_s, |mean, max| format!("mean {:.1}, highest {:.1} kB/s", mean / 1e3, max / 1e3))
+}
+
+fn judge_mean(figures: &[f64], limit: f64, words: fn(f64, f64) -> String) -> Judgement {
+    if figures.is_empty() {
+        return Judgement::Open("not measured".into());
+    }
+    let mean = figures.iter().sum::<f64>() / figures.len() as f64;
+    let max = figures.iter().copied().fold(0.0, f64::max);
+    Judgement::of(mean <= limit, words(mean, max))
+}
+
+pub(super) fn memory_growth(log: &Log, kb: u64) -> Judgement {
+    judge_growth(log, kb, |cost| cost.resident_growth_kb, "kB")
+}
+
+pub(super) fn descriptor_growth(log: &Log, count: u64) -> Judgement {
+    judge_growth(log, count, |cost| cost.descriptors_growth, "descriptors")
+}
+
+fn judge_growth(log: &Log, limit: u64, growth: fn(&Cost) -> i64, unit: &str) -> Judgement {
+    let costs = costs(log);
+    let Some(worst) = costs.iter().max_by_key(|cost| growth(cost)) else {
+        return Judgement::Open("not measured".into());
+    };
+    let most = growth(worst);
+    Judgement::of(most <= limit.cast_signed(), format!("at most {most:+} {unit} ({})", name(worst.node)))
+}
+
+pub(super) fn flood_arrives(log: &Log, datagrams: u64) -> Judgement {
+    let most = log.said().filter_map(|(_, _, line)| match line {
+        Line::Counters { rejected, .. } => Some(*rejected),
+        _ => None,
+    });
+    match most.max() {
+        Some(most) => Judgement::of(most > datagrams, format!("{most} rejected")),
+        None => Judgement::Open("no node counts what it rejects".into()),
+    }
+}
+
+pub(super) fn no_surprise(log: &Log) -> Judgement {
+    let ended = log.deeds().find_map(|(at, deed)| match *deed {
+        Deed::Ended(node) if !evicted(log, node, at) => {
+            Some(format!("{} ended by itself at {at:.1} s", name(node)))
+        }
+        _ => None,
+    });
+    let said = log.said().find_map(|(at, by, line)| {
+        let what = match line {
+            Line::Complaint(text) => format!("says: {text}"),
+            Line::Error(message) => format!("refuses: {message}"),
+            _ => return None,
+        };
+        Some(format!("{} {what} at {at:.1} s", name(by)))
+    });
+    match ended.or(said) {
+        Some(what) => Judgement::Broken(what),
+        None => {
+            let starts = log.deeds().filter(|(_, deed)| matches!(deed, Deed::Started(_))).count();
+            Judgement::Held(format!("{starts} processes"))
+        }
+    }
+}
+
+/// Whether a node had said, in the life that ended at this moment, that it is evicted: it must then step down.
+fn evicted(log: &Log, node: usize, at: f64) -> bool {
+    let started = log.deeds().filter(|(t, d)| *t < at && **d == Deed::Started(node)).map(|(t, _)| t).last();
+    log.said().any(|(t, by, line)| {
+        by == node
+            && t >= started.unwrap_or(0.0)
+            && t <= at
+            && matches!(line, Line::Standing { standing } if standing == "evicted")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adversity::observe::Sample;
+    use crate::adversity::observe::synthetic::healthy;
+
+    fn measured() -> Log {
+        let mut log = healthy(2);
+        for node in 0..2 {
+            log.sample(
+                10.0,
+                node,
+                Sample { cpu_s: 1.0, resident_kb: 5_000, descriptors: 9, ..Sample::default() },
+            );
+            log.says(10.0, node, Line::Counters { sent_bytes: 1_000, sent: 10, rejected: 0 });
+            log.says(20.0, node, Line::Counters { sent_bytes: 101_000, sent: 510, rejected: 900 });
+            log.sample(
+                20.0,
+                node,
+                Sample { cpu_s: 1.05, resident_kb: 6_000, descriptors: 11, ..Sample::default() },
+            );
+        }
+        log
+    }
+
+    #[test]
+    fn costs_above_a_limit_are_caught() {
+        let log = measured();
+        assert!(!cpu(&log, 0.51).is_broken() && cpu(&log, 0.49).is_broken());
+        assert!(!payload(&log, 10_001.0).is_broken() && payload(&log, 9_999.0).is_broken());
+        assert!(!memory_growth(&log, 1_000).is_broken() && memory_growth(&log, 999).is_broken());
+        assert!(!descriptor_growth(&log, 2).is_broken() && descriptor_growth(&log, 1).is_broken());
+        assert!(!flood_arrives(&log, 899).is_broken() && flood_arrives(&log, 900).is_broken());
+        assert!(matches!(cpu(&healthy(2), 1.0), Judgement::Open(_)));
+    }
+
+    #[test]
+    fn a_process_that_ends_or_complains_is_caught() {
+        let mut log = healthy(3);
+        log.did(5.0, Deed::Killed(0));
+        assert!(!no_surprise(&log).is_broken());
+        log.says(5.9, 1, Line::Standing { standing: "evicted".into() });
+        log.did(6.0, Deed::Ended(1));
+        assert!(!no_surprise(&log).is_broken(), "it had to");
+        log.did(7.0, Deed::Started(1));
+        log.did(8.0, Deed::Ended(1));
+        assert!(no_surprise(&log).is_broken(), "that was another life");
+        for line in [Line::Complaint("panicked".into()), Line::Error("unknown command".into())] {
+            let mut log = healthy(3);
+            log.says(6.0, 1, line);
+            assert!(no_surprise(&log).is_broken());
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! Claims about leases and their tokens.
+
+use std::collections::BTreeMap;
+
+use super::Judgement;
+use crate::adversity::observe::{Deed, LeaseState, Line, Log, name};
+
+/// A holder's handle is void at a moment of its own clock, and its line about that comes a little later, later still on a
+/// busy machine. Only an overlap longer than this is a fact of the lease and not of the pipe.
+const LINE_DELAY_S: f64 = 0.5;
+
+/// A time during which a node said that it held a lease and could act on it.
+struct Hold {
+    name: String,
+    by: usize,
+    from: f64,
+    until: f64,
+}
+
+pub(super) fn one_holder(log: &Log) -> Judgement {
+    let holds = holds(log);
+    if holds.is_empty() {
+        return Judgement::Open("nobody was granted a lease".into());
+    }
+    for (i, a) in holds.iter().enumerate() {
+        for b in holds[i + 1..].iter().filter(|b| b.name == a.name && b.by != a.by) {
+            let overlap = a.until.min(b.until) - a.from.max(b.from);
+            if overlap > LINE_DELAY_S {
+                return Judgement::Broken(format!(
+                    "{} and {} both hold {} for {overlap:.2} s from {:.1} s",
+                    name(a.by),
+                    name(b.by),
+                    a.name,
+                    a.from.max(b.from)
+                ));
+            }
+        }
+    }
+    Judgement::Held(format!("{} times granted", holds.len()))
+}
+
+/// A stopped process cannot act on what it holds: its hold ends with the stop, and begins again when it goes on, unless it
+/// then finds that the lease has run out.
+fn holds(log: &Log) -> Vec<Hold> {
+    let mut open: BTreeMap<(usize, String), f64> = BTreeMap::new();
+    let mut asleep: BTreeMap<(usize, String), ()> = BTreeMap::new();
+    let mut holds = Vec::new();
+    let mut close = |open: &mut BTreeMap<(usize, String), f64>, key: (usize, String), until: f64| {
+        if let Some(from) = open.remove(&key) {
+            holds.push(Hold { by: key.0, name: key.1, from, until });
+        }
+    };
+    for entry in &log.entries {
+        use crate::adversity::observe::What;
+        match &entry.what {
+            What::Said { by, line: Line::Lease { name, state, .. }, .. } => {
+                let key = (*by, name.clone());
+                asleep.remove(&key);
+                match state {
+                    LeaseState::Granted => _ = open.entry(key).or_insert(entry.at),
+                    _ => close(&mut open, key, entry.at),
+                }
+            }
+            What::Did(
+                Deed::Killed(node) | Deed::Dismissed(node) | Deed::Ended(node) | Deed::Stopped(node),
+            ) => {
+                let stopped = matches!(entry.what, What::Did(Deed::Stopped(_)));
+                let keys: Vec<_> = open.keys().filter(|(by, _)| by == node).cloned().collect();
+                for key in keys {
+                    if stopped {
+                        asleep.insert(key.clone(), ());
+                    }
+                    close(&mut open, key, entry.at);
+                }
+                if !stopped {
+                    asleep.retain(|(by, _), ()| by != node);
+                }
+            }
+            What::Did(Deed::Continued(node)) => {
+                let keys: Vec<_> = asleep.keys().filter(|(by, _)| by == node).cloned().collect();
+                for key in keys {
+                    asleep.remove(&key);
+                    open.insert(key, entry.at);
+                }
+            }
+            _ => {}
+        }
+    }
+    let rest: Vec<_> = open.keys().cloned().collect();
+    for key in rest {
+        close(&mut open, key, log.end());
+    }
+    holds
+}
+
+pub(super) fn tokens_increase(log: &Log) -> Judgement {
+    let mut highest: BTreeMap<&str, (u64, f64)> = BTreeMap::new();
+    let mut grants = 0;
+    for (at, by, line) in log.said() {
+        let Line::Lease { name: lease, token, state: LeaseState::Granted } = line else { continue };
+        grants += 1;
+        if let Some((before, since)) = highest.get(lease.as_str())
+            && token <= before
+            // Two lines written at almost the same time may be read in either order; one token may not be read twice.
+            && (token == before || at - since > LINE_DELAY_S)
+        {
+            return Judgement::Broken(format!(
+                "{} is granted {lease} with token {token} at {at:.1} s, after {before} at {since:.1} s",
+                name(by)
+            ));
+        }
+        let entry = highest.entry(lease).or_insert((*token, at));
+        if *token > entry.0 {
+            *entry = (*token, at);
+        }
+    }
+    match grants {
+        0 => Judgement::Open("nobody was granted a lease".into()),
+        grants => Judgement::Held(format!("{grants} grants")),
+    }
+}
+
+pub(super) fn passes(log: &Log, seconds: f64) -> Judgement {
+    let holds = holds(log);
+    let mut longest: f64 = 0.0;
+    let mut times = 0;
+    for (at, deed) in log.deeds() {
+        let gone = |by: usize| match deed {
+            Deed::Killed(node) | Deed::Stopped(node) => *node == by,
+            Deed::FaultBegins(fault) => fault.excused.iter().any(|(observer, _)| *observer == by),
+            _ => false,
+        };
+        let Some(lost) = holds.iter().find(|h| h.from < at && h.until >= at && gone(h.by)) else { continue };
+        times += 1;
+        match holds.iter().find(|h| h.by != lost.by && h.name == lost.name && h.from >= at) {
+            Some(next) => longest = longest.max(next.from - at),
+            None => {
+                let by = name(lost.by);
+                return Judgement::Broken(format!(
+                    "nobody was granted {} after {by} was lost at {at:.1} s",
+                    lost.name
+                ));
+            }
+        }
+    }
+    match times {
+        0 => Judgement::Open("no holder was lost".into()),
+        _ => Judgement::of(longest <= seconds, format!("{times} times, after {longest:.2} s at most")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adversity::observe::synthetic::healthy;
+    use LeaseState::{Expired, Granted, Released};
+
+    #[test]
+    fn two_holders_are_caught() {
+        let mut log = healthy(3);
+        log.lease(5.0, 0, 1, Granted);
+        log.lease(6.0, 0, 1, Released);
+        log.lease(6.1, 1, 2, Granted);
+        log.lease(9.0, 1, 2, Expired);
+        assert!(!one_holder(&log).is_broken());
+        log.lease(9.1, 2, 3, Granted);
+        log.lease(10.0, 0, 4, Granted);
+        log.did(12.0, Deed::Mark("end"));
+        let Judgement::Broken(why) = one_holder(&log) else { panic!("n1 and n3") };
+        assert!(why.starts_with("n3 and n1") || why.starts_with("n1 and n3"), "{why}");
+    }
+
+    #[test]
+    fn a_sleeper_holds_nothing_but_must_let_go_when_it_wakes() {
+        for (expired_at, broken) in [(15.1, false), (17.0, true)] {
+            let mut log = healthy(3);
+            log.lease(5.0, 0, 1, Granted);
+            log.did(6.0, Deed::Stopped(0));
+            log.lease(9.0, 1, 2, Granted);
+            log.did(15.0, Deed::Continued(0));
+            log.lease(expired_at, 0, 1, Expired);
+            log.did(20.0, Deed::Mark("end"));
+            assert_eq!(one_holder(&log).is_broken(), broken);
+        }
+    }
+
+    #[test]
+    fn a_holder_that_was_killed_holds_nothing() {
+        let mut log = healthy(3);
+        log.lease(5.0, 0, 1, Granted);
+        log.did(6.0, Deed::Killed(0));
+        log.lease(9.0, 1, 2, Granted);
+        log.did(20.0, Deed::Mark("end"));
+        assert!(!one_holder(&log).is_broken());
+    }
+
+    #[test]
+    fn a_token_that_falls_or_comes_twice_is_caught() {
+        for (second, broken) in [(8, false), (7, true), (6, true)] {
+            let mut log = healthy(3);
+            log.lease(5.0, 0, 7, Granted);
+            log.lease(6.0, 0, 7, Released);
+            log.lease(7.0, 1, second, Granted);
+            assert_eq!(tokens_increase(&log).is_broken(), broken, "{second}");
+        }
+    }
+
+    #[test]
+    fn a_lease_that_does_not_pass_on_is_caught() {
+        let mut log = healthy(3);
+        log.lease(5.0, 0, 1, Granted);
+        log.did(6.0, Deed::Killed(0));
+        log.did(20.0, Deed::Mark("end"));
+        assert!(passes(&log, 30.0).is_broken());
+        log.lease(21.0, 1, 2, Granted);
+        assert!(!passes(&log, 16.0).is_broken() && passes(&log, 14.0).is_broken());
+    }
+}

@@ -1,0 +1,104 @@
+//! Work for processes of this same program that do nothing but make trouble: `--helper`, not for users.
+
+use std::fmt;
+use std::net::{SocketAddr, UdpSocket};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use rand::rngs::SmallRng;
+use rand::{RngExt as _, SeedableRng as _};
+
+/// A flood sends this often in small portions: what a timer of the system can do.
+const PORTION: Duration = Duration::from_millis(2);
+/// Random datagrams are up to this long.
+const GARBAGE_MAX: usize = 256;
+
+/// Trouble of a limited length.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Helper {
+    /// Computes.
+    Busy { seconds: f64 },
+    /// Sends random bytes to an address, so many datagrams a second.
+    Flood { to: SocketAddr, per_second: f64, seconds: f64 },
+}
+
+impl fmt::Display for Helper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Busy { seconds } => write!(f, "busy,{seconds}"),
+            Self::Flood { to, per_second, seconds } => write!(f, "flood,{seconds},{to},{per_second}"),
+        }
+    }
+}
+
+/// The inverse of `Display`.
+pub(crate) fn parse_helper(text: &str) -> Result<Helper, String> {
+    let wrong = || format!("`{text}` is no helper; this argument is for the program itself");
+    let words: Vec<&str> = text.split(',').collect();
+    let seconds = words.get(1).and_then(|w| w.parse().ok()).ok_or_else(wrong)?;
+    match words[..] {
+        ["busy", _] => Ok(Helper::Busy { seconds }),
+        ["flood", _, to, rate] => Ok(Helper::Flood {
+            to: to.parse().map_err(|_| wrong())?,
+            per_second: rate.parse().map_err(|_| wrong())?,
+            seconds,
+        }),
+        _ => Err(wrong()),
+    }
+}
+
+/// Does it, and returns when its time is over.
+///
+/// # Errors
+///
+/// A socket that could not be opened. That a flood's datagrams are refused is nothing to it.
+pub(crate) fn run_helper(helper: Helper) -> anyhow::Result<()> {
+    match helper {
+        Helper::Busy { seconds } => {
+            let until = Instant::now() + Duration::from_secs_f64(seconds);
+            let mut value = 1u64;
+            while Instant::now() < until {
+                for _ in 0..100_000 {
+                    value =
+                        std::hint::black_box(value.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
+                }
+            }
+            Ok(())
+        }
+        Helper::Flood { to, per_second, seconds } => flood(to, per_second, Duration::from_secs_f64(seconds)),
+    }
+}
+
+fn flood(to: SocketAddr, per_second: f64, length: Duration) -> anyhow::Result<()> {
+    let any = if to.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+    let socket = UdpSocket::bind(any).context("cannot open a socket to flood from")?;
+    let mut rng = SmallRng::seed_from_u64(1);
+    let mut garbage = [0u8; GARBAGE_MAX];
+    rng.fill(&mut garbage[..]);
+    let begun = Instant::now();
+    let mut sent = 0.0;
+    while begun.elapsed() < length {
+        let due = begun.elapsed().as_secs_f64() * per_second;
+        while sent < due {
+            let (start, end) = (rng.random_range(0..GARBAGE_MAX), rng.random_range(1..=GARBAGE_MAX));
+            _ = socket.send_to(&garbage[start.min(end - 1)..end], to);
+            sent += 1.0;
+        }
+        std::thread::sleep(PORTION);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_helper_is_told_what_to_do_and_nonsense_is_refused() {
+        let to = "127.0.0.1:9".parse().unwrap();
+        for helper in [Helper::Busy { seconds: 1.5 }, Helper::Flood { to, per_second: 1e5, seconds: 10.0 }] {
+            assert_eq!(parse_helper(&helper.to_string()), Ok(helper));
+        }
+        assert!(parse_helper("busy").is_err() && parse_helper("dance,1").is_err());
+    }
+}

@@ -1,0 +1,217 @@
+//! The processes: started, broken, mended, and always cleaned up.
+//!
+//! In flow a [`System`] (which program, how to call it) and a network; out flow the lines that the processes write, stamped
+//! when they arrive. What a line means is not looked at here. Every process ends with this one: it is told to
+//! (`--exit-with-parent`), and dropping the fleet kills it.
+
+mod build;
+mod helper;
+mod proc_fs;
+mod process;
+mod system;
+
+pub(crate) use build::{find_node, find_peers};
+pub(crate) use helper::{Helper, parse_helper, run_helper};
+pub(crate) use proc_fs::load;
+pub(crate) use system::System;
+
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+use super::network::Network;
+use process::{Process, Text};
+
+/// What a process is doing, as far as it was made to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    Down,
+    Running,
+    Stopped,
+}
+
+/// How the nodes of one scenario are called.
+#[derive(Debug, Clone)]
+pub(crate) struct Call {
+    pub(crate) nodes: usize,
+    /// How many nodes, from the first on, everybody calls to join.
+    pub(crate) seeds: usize,
+    /// Nodes that vote, from the first on, where the system has verdicts.
+    pub(crate) voters: usize,
+    /// Scheduling priority, 0 to 19; higher is less.
+    pub(crate) nice: u8,
+    /// A directory for the state of one node instead of its usual one.
+    pub(crate) data: Option<(usize, PathBuf)>,
+}
+
+/// A line of a process, and when it arrived.
+#[derive(Debug)]
+pub(crate) struct Heard {
+    pub(crate) at: f64,
+    pub(crate) by: usize,
+    pub(crate) text: Text,
+}
+
+pub(crate) use process::Text as HeardText;
+
+/// All processes of a scenario.
+#[derive(Debug)]
+pub(crate) struct Fleet {
+    system: System,
+    network: Network,
+    call: Call,
+    hosts: Vec<Host>,
+    begun: Instant,
+    inbox: Receiver<(u32, Heard)>,
+    outbox: Sender<(u32, Heard)>,
+    /// Removed when this is dropped.
+    data: TempDir,
+}
+
+#[derive(Debug)]
+struct Host {
+    state: State,
+    process: Option<Process>,
+    /// Counts starts, so that the last words of a killed process are not taken for its successor's.
+    life: u32,
+}
+
+impl Fleet {
+    pub(crate) fn new(system: System, network: Network, call: Call) -> anyhow::Result<Self> {
+        let hosts = (0..call.nodes).map(|_| Host { state: State::Down, process: None, life: 0 }).collect();
+        let (outbox, inbox) = channel();
+        let data = tempfile::Builder::new()
+            .prefix("adversity-")
+            .tempdir()
+            .context("cannot make a directory for the nodes' state")?;
+        Ok(Self { system, network, call, hosts, begun: Instant::now(), inbox, outbox, data })
+    }
+
+    pub(crate) fn elapsed(&self) -> f64 {
+        self.begun.elapsed().as_secs_f64()
+    }
+
+    pub(crate) fn system(&self) -> &System {
+        &self.system
+    }
+
+    pub(crate) fn network(&self) -> &Network {
+        &self.network
+    }
+
+    pub(crate) fn call_mut(&mut self) -> &mut Call {
+        &mut self.call
+    }
+
+    pub(crate) fn in_state(&self, state: State) -> Vec<usize> {
+        (0..self.hosts.len()).filter(|&node| self.hosts[node].state == state).collect()
+    }
+
+    pub(crate) fn pid(&self, node: usize) -> Option<u32> {
+        self.hosts[node].process.as_ref().map(Process::id)
+    }
+
+    /// Starts a node that is down.
+    pub(crate) fn start(&mut self, node: usize) -> anyhow::Result<()> {
+        let seeds: Vec<String> = (0..self.call.seeds.min(self.call.nodes))
+            .filter(|seed| *seed != node)
+            .map(|seed| self.network.addr(seed).to_string())
+            .collect();
+        let mut command = self.network.enter(node);
+        if self.call.nice > 0 {
+            command.extend(["nice".into(), "-n".into(), self.call.nice.to_string()]);
+        }
+        let data = match &self.call.data {
+            Some((other, dir)) if *other == node => dir.clone(),
+            _ => self.data.path().join(format!("n{}", node + 1)),
+        };
+        let voters = self.call.voters.min(self.call.nodes);
+        command.extend(self.system.command(node, self.network.addr(node), &seeds, &data, voters));
+        let host = &mut self.hosts[node];
+        host.life += 1;
+        host.process = Some(Process::start(&command, node, host.life, self.begun, &self.outbox)?);
+        host.state = State::Running;
+        Ok(())
+    }
+
+    /// SIGKILL, which works on a stopped process too; waits until it is gone.
+    pub(crate) fn kill(&mut self, node: usize) -> anyhow::Result<()> {
+        let host = &mut self.hosts[node];
+        host.state = State::Down;
+        host.process.take().map_or(Ok(()), Process::kill)
+    }
+
+    /// A process has ended by itself.
+    pub(crate) fn bury(&mut self, node: usize) {
+        let host = &mut self.hosts[node];
+        host.state = State::Down;
+        // Dropping it reaps it.
+        host.process = None;
+    }
+
+    /// Waits until a node that was asked to leave has gone, or kills it.
+    pub(crate) fn await_end(&mut self, node: usize, longest: Duration) -> anyhow::Result<()> {
+        let host = &mut self.hosts[node];
+        host.state = State::Down;
+        host.process.take().map_or(Ok(()), |process| process.await_end(longest))
+    }
+
+    pub(crate) fn stop(&mut self, node: usize) -> anyhow::Result<()> {
+        self.signal(node, Signal::STOP, State::Stopped)
+    }
+
+    pub(crate) fn go_on(&mut self, node: usize) -> anyhow::Result<()> {
+        self.signal(node, Signal::CONT, State::Running)
+    }
+
+    fn signal(&mut self, node: usize, signal: Signal, to: State) -> anyhow::Result<()> {
+        let host = &mut self.hosts[node];
+        let process = host.process.as_ref().with_context(|| format!("n{} is down", node + 1))?;
+        process.signal(signal)?;
+        host.state = to;
+        Ok(())
+    }
+
+    /// Writes a command to a node that runs; one that is down does not get it.
+    pub(crate) fn tell(&mut self, node: usize, command: &str) {
+        if let Some(process) = &mut self.hosts[node].process {
+            process.tell(command);
+        }
+    }
+
+    /// A look at a process from outside.
+    pub(crate) fn sample(&self, node: usize) -> Option<super::observe::Sample> {
+        proc_fs::sample(self.pid(node)?, self.network.counts_apart())
+    }
+
+    /// Starts a process that makes trouble, where this node lives.
+    pub(crate) fn helper(&self, at: Option<usize>, helper: &Helper) -> anyhow::Result<process::Trouble> {
+        let enter = at.map_or(Vec::new(), |node| self.network.enter(node));
+        process::Trouble::start(&enter, helper)
+    }
+
+    /// The next line, if one comes within this time.
+    pub(crate) fn hear(&mut self, within: Duration) -> Option<Heard> {
+        let until = Instant::now() + within;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            match self.inbox.recv_timeout(left) {
+                Ok((life, heard)) => {
+                    let host = &self.hosts[heard.by];
+                    // What a process said on its way down, or in an earlier life, is not said by what is there now.
+                    if life == host.life
+                        && (host.state != State::Down || matches!(heard.text, Text::Complaint(_)))
+                    {
+                        return Some(heard);
+                    }
+                }
+                // This fleet holds a sender itself, so it is never disconnected.
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return None,
+            }
+        }
+    }
+}

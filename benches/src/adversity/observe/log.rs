@@ -1,0 +1,140 @@
+//! The log of a scenario: what processes said and what was done to them, in the order in which it was seen.
+
+use std::collections::BTreeSet;
+
+use super::Line;
+
+/// Everything that happened, oldest first. Times are seconds since the scenario began.
+#[derive(Debug, Default)]
+pub(crate) struct Log {
+    pub(crate) nodes: usize,
+    /// Whether every node observes every other, so that an opinion of each about each is to be expected.
+    pub(crate) full_mesh: bool,
+    pub(crate) entries: Vec<Entry>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) at: f64,
+    pub(crate) what: What,
+}
+
+#[derive(Debug)]
+pub(crate) enum What {
+    /// A line of a process, and the line as it was.
+    Said {
+        by: usize,
+        line: Line,
+        raw: String,
+    },
+    Did(Deed),
+    /// A look at a process through `/proc`.
+    Sampled {
+        node: usize,
+        sample: Sample,
+    },
+}
+
+/// Something done to the processes or to their network.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Deed {
+    Started(usize),
+    /// SIGKILL.
+    Killed(usize),
+    /// Asked to leave.
+    Dismissed(usize),
+    /// Nothing was done: it ended by itself.
+    Ended(usize),
+    /// SIGSTOP.
+    Stopped(usize),
+    /// SIGCONT.
+    Continued(usize),
+    FaultBegins(Fault),
+    FaultEnds(String),
+    /// From here to the next mark is what costs are measured over.
+    Mark(&'static str),
+}
+
+impl Deed {
+    /// For a person.
+    pub(crate) fn text(&self) -> String {
+        match self {
+            Self::Started(node) => format!("start {}", name(*node)),
+            Self::Killed(node) => format!("kill {}", name(*node)),
+            Self::Dismissed(node) => format!("dismiss {}", name(*node)),
+            Self::Ended(node) => format!("{} ends", name(*node)),
+            Self::Stopped(node) => format!("stop {}", name(*node)),
+            Self::Continued(node) => format!("continue {}", name(*node)),
+            Self::FaultBegins(fault) => format!("{} begins", fault.text),
+            Self::FaultEnds(text) => format!("{text} ends"),
+            Self::Mark(text) => (*text).to_owned(),
+        }
+    }
+}
+
+/// A fault of the network or the machine.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Fault {
+    pub(crate) text: String,
+    /// Observers and targets whose suspicion of each other is right while it lasts: they cannot reach each other.
+    pub(crate) excused: BTreeSet<(usize, usize)>,
+}
+
+/// What `/proc` says about a process.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(crate) struct Sample {
+    /// User and system time since it started.
+    pub(crate) cpu_s: f64,
+    pub(crate) resident_kb: u64,
+    pub(crate) descriptors: u64,
+    /// Bytes sent by all of its network namespace, headers included, if that is its own.
+    pub(crate) wire_bytes: Option<u64>,
+    /// Likewise datagrams.
+    pub(crate) wire_datagrams: Option<u64>,
+}
+
+impl Log {
+    pub(crate) fn new(nodes: usize, full_mesh_max: usize) -> Self {
+        Self { nodes, full_mesh: nodes <= full_mesh_max, entries: Vec::new() }
+    }
+
+    pub(crate) fn push(&mut self, at: f64, what: What) {
+        self.entries.push(Entry { at, what });
+    }
+
+    /// When the last thing happened.
+    pub(crate) fn end(&self) -> f64 {
+        self.entries.last().map_or(0.0, |entry| entry.at)
+    }
+
+    pub(crate) fn said(&self) -> impl Iterator<Item = (f64, usize, &Line)> {
+        self.entries.iter().filter_map(|entry| match &entry.what {
+            What::Said { by, line, .. } => Some((entry.at, *by, line)),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn deeds(&self) -> impl Iterator<Item = (f64, &Deed)> {
+        self.entries.iter().filter_map(|entry| match &entry.what {
+            What::Did(deed) => Some((entry.at, deed)),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn samples(&self) -> impl Iterator<Item = (f64, usize, &Sample)> {
+        self.entries.iter().filter_map(|entry| match &entry.what {
+            What::Sampled { node, sample } => Some((entry.at, *node, sample)),
+            _ => None,
+        })
+    }
+
+    /// Whether anybody speaks of verdicts, so that claims about them can be judged.
+    pub(crate) fn speaks_of_verdicts(&self) -> bool {
+        self.said().any(|(_, _, line)| matches!(line, Line::Verdict { .. } | Line::View { .. }))
+    }
+}
+
+/// `n1` for the first.
+pub(crate) fn name(node: usize) -> String {
+    format!("n{}", node + 1)
+}

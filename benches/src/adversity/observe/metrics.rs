@@ -1,0 +1,284 @@
+//! Figures that follow from a log: how soon, how wrong, for how long, at what cost.
+
+use super::belief::Suspicion;
+use super::log::Sample;
+use super::{Beliefs, Deed, Held, Line, Log, Presence};
+
+/// What was wrong when a line was written may have been right when its cause arose: a suspicion this soon after a node
+/// went on, or a fault ended, is not held against the observer. That it ends is what [`recoveries`] looks at.
+const GRACE_S: f64 = 1.0;
+/// Deeds closer together than this are one, as when all nodes are started.
+const TOGETHER_S: f64 = 1.0;
+
+/// How the survivors noticed that a node was killed.
+#[derive(Debug)]
+pub(crate) struct Detection {
+    pub(crate) target: usize,
+    pub(crate) at: f64,
+    /// Seconds until each survivor suspected it; None for one that never did while it was down.
+    pub(crate) after: Vec<(usize, Option<f64>)>,
+}
+
+/// One entry for each kill; survivors are those who ran from the kill to the restart, or to the end.
+pub(crate) fn detections(log: &Log) -> Vec<Detection> {
+    let (presence, beliefs) = (Presence::of(log), Beliefs::of(log));
+    let mut detections = Vec::new();
+    for (at, deed) in log.deeds() {
+        let &Deed::Killed(target) = deed else { continue };
+        let until = log
+            .deeds()
+            .find(|(t, deed)| *t > at && **deed == Deed::Started(target))
+            .map_or(log.end(), |(t, _)| t);
+        let after = (0..log.nodes)
+            .filter(|&o| o != target && presence.runs_throughout(o, at, until))
+            .filter(|&o| log.full_mesh || beliefs.at(o, target, at) != Held::Nothing)
+            .map(|o| (o, first_suspected(&beliefs, o, target, at, until).map(|t| t - at)))
+            .collect();
+        detections.push(Detection { target, at, after });
+    }
+    detections
+}
+
+fn first_suspected(beliefs: &Beliefs, observer: usize, target: usize, from: f64, until: f64) -> Option<f64> {
+    if beliefs.at(observer, target, from) == Held::Suspect {
+        return Some(from);
+    }
+    let changes = beliefs.changes(observer, target);
+    changes.iter().find(|(t, held)| (from..=until).contains(t) && *held == Held::Suspect).map(|(t, _)| *t)
+}
+
+/// How an observer noticed that it could not hear a node any more, because of a fault or because that was stopped.
+#[derive(Debug)]
+pub(crate) struct Notice {
+    pub(crate) observer: usize,
+    pub(crate) target: usize,
+    pub(crate) at: f64,
+    /// For how long it could not.
+    pub(crate) lasted: f64,
+    /// Seconds until it suspected the node; None if it did not while that lasted.
+    pub(crate) after: Option<f64>,
+}
+
+/// One entry for each observer and each node that it could not hear, if the observer itself ran all the time.
+pub(crate) fn notices(log: &Log) -> Vec<Notice> {
+    let (presence, beliefs) = (Presence::of(log), Beliefs::of(log));
+    let mut notices = Vec::new();
+    for (at, deed) in log.deeds() {
+        let (pairs, end): (Vec<(usize, usize)>, Deed) = match deed {
+            Deed::FaultBegins(fault) => {
+                (fault.excused.iter().copied().collect(), Deed::FaultEnds(fault.text.clone()))
+            }
+            Deed::Stopped(node) => {
+                ((0..log.nodes).filter(|o| o != node).map(|o| (o, *node)).collect(), Deed::Continued(*node))
+            }
+            _ => continue,
+        };
+        let until = log.deeds().find(|(t, d)| *t > at && **d == end).map_or(log.end(), |(t, _)| t);
+        for (observer, target) in pairs {
+            // In a large cluster only neighbours watch.
+            let watches = log.full_mesh || beliefs.at(observer, target, at) != Held::Nothing;
+            if watches && presence.runs_throughout(observer, at, until) {
+                let after = first_suspected(&beliefs, observer, target, at, until).map(|t| t - at);
+                notices.push(Notice { observer, target, at, lasted: until - at, after });
+            }
+        }
+    }
+    notices
+}
+
+/// A suspicion of a node that ran and could be reached.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mistake {
+    pub(crate) observer: usize,
+    pub(crate) target: usize,
+    pub(crate) from: f64,
+    pub(crate) seconds: f64,
+}
+
+/// All suspicions of healthy nodes, oldest first.
+pub(crate) fn mistakes(log: &Log) -> Vec<Mistake> {
+    let (presence, excuses) = (Presence::of(log), Excuses::of(log));
+    Beliefs::of(log)
+        .suspicions()
+        .into_iter()
+        .filter(|s| presence.running_for(s.target, s.from).is_some_and(|running| running >= GRACE_S))
+        .filter(|s| !excuses.cover(s))
+        .map(|s| {
+            let end = s.until.unwrap_or(log.end());
+            let end = presence.next_break(s.target, s.from).map_or(end, |down| down.min(end));
+            Mistake { observer: s.observer, target: s.target, from: s.from, seconds: end - s.from }
+        })
+        .collect()
+}
+
+/// When pairs of nodes could not reach each other.
+struct Excuses {
+    faults: Vec<(f64, f64, super::Fault)>,
+}
+
+impl Excuses {
+    fn of(log: &Log) -> Self {
+        let mut faults: Vec<(f64, f64, super::Fault)> = Vec::new();
+        for (at, deed) in log.deeds() {
+            match deed {
+                Deed::FaultBegins(fault) => faults.push((at, f64::INFINITY, fault.clone())),
+                Deed::FaultEnds(text) => {
+                    for (_, until, _) in faults.iter_mut().filter(|(_, _, f)| f.text == *text) {
+                        *until = until.min(at);
+                    }
+                }
+                _ => {}
+            }
+        }
+        Self { faults }
+    }
+
+    fn cover(&self, s: &Suspicion) -> bool {
+        self.faults.iter().any(|(from, until, fault)| {
+            (*from..=until + GRACE_S).contains(&s.from) && fault.excused.contains(&(s.observer, s.target))
+        })
+    }
+}
+
+/// How soon all trusted each other again after something ended.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Recovery {
+    /// When it ended.
+    pub(crate) from: f64,
+    /// None if they did not, before the next fault or the end of the log.
+    pub(crate) seconds: Option<f64>,
+}
+
+/// One entry for each end of a fault, and each time that nodes were started or went on.
+pub(crate) fn recoveries(log: &Log) -> Vec<Recovery> {
+    let (presence, beliefs) = (Presence::of(log), Beliefs::of(log));
+    let ends = |deed: &Deed| matches!(deed, Deed::Started(_) | Deed::Continued(_) | Deed::FaultEnds(_));
+    let deeds: Vec<(f64, bool)> =
+        log.deeds().filter(|(_, d)| !matches!(d, Deed::Mark(_))).map(|(at, d)| (at, ends(d))).collect();
+    let mut recoveries = Vec::new();
+    for (i, &(from, end)) in deeds.iter().enumerate() {
+        let next = deeds.get(i + 1);
+        // One that is followed at once by another, of either kind, has no time to recover in.
+        if !end || next.is_some_and(|(at, _)| at - from < TOGETHER_S) {
+            continue;
+        }
+        let until = next.map_or(log.end(), |(at, _)| *at);
+        let nodes = presence.running(from);
+        let seconds = all_trust_from(&beliefs, &nodes, log.full_mesh, from, until).map(|at| at - from);
+        recoveries.push(Recovery { from, seconds });
+    }
+    recoveries
+}
+
+/// The first moment at which all trust each other.
+fn all_trust_from(beliefs: &Beliefs, nodes: &[usize], full_mesh: bool, from: f64, until: f64) -> Option<f64> {
+    let bad = |held: Held| held != Held::Trust && (full_mesh || held != Held::Nothing);
+    let mut changes = Vec::new();
+    let mut bad_pairs = 0usize;
+    for (o, t) in beliefs.pairs().filter(|(o, t)| nodes.contains(o) && nodes.contains(t)) {
+        let mut before = bad(beliefs.at(o, t, from));
+        bad_pairs += usize::from(before);
+        for &(at, held) in beliefs.changes(o, t).iter().filter(|(at, _)| *at > from && *at <= until) {
+            if bad(held) != before {
+                before = !before;
+                changes.push((at, before));
+            }
+        }
+    }
+    if bad_pairs == 0 {
+        return Some(from);
+    }
+    changes.sort_by(|a, b| a.0.total_cmp(&b.0));
+    for (at, turned_bad) in changes {
+        bad_pairs = if turned_bad { bad_pairs + 1 } else { bad_pairs - 1 };
+        if bad_pairs == 0 {
+            return Some(at);
+        }
+    }
+    None
+}
+
+/// Seconds from the last start of a node until every running node had met every other; None if that never was.
+pub(crate) fn known_by_all(log: &Log) -> Option<f64> {
+    let started = log.deeds().filter(|(_, d)| matches!(d, Deed::Started(_))).map(|(at, _)| at).last()?;
+    let nodes = Presence::of(log).running(started);
+    let mut known = vec![false; log.nodes * log.nodes];
+    let mut missing = nodes.len() * nodes.len().saturating_sub(1);
+    for entry in &log.entries {
+        match &entry.what {
+            super::What::Did(Deed::Started(node)) => {
+                let row = &mut known[node * log.nodes..(node + 1) * log.nodes];
+                missing += row.iter().filter(|k| **k).count();
+                row.fill(false);
+            }
+            super::What::Said { by, line: Line::Joined(target) | Line::Trusted(target), .. } => {
+                let known = &mut known[by * log.nodes + target];
+                if !*known && by != target && nodes.contains(by) && nodes.contains(target) {
+                    *known = true;
+                    missing -= 1;
+                }
+            }
+            _ => {}
+        }
+        if missing == 0 && entry.at >= started {
+            return Some(entry.at - started);
+        }
+    }
+    None
+}
+
+/// What a node cost between two marks.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Cost {
+    pub(crate) node: usize,
+    /// Of one processor.
+    pub(crate) cpu_percent: f64,
+    /// Payload as the node counts it; None for one that does not count.
+    pub(crate) payload_bytes_s: Option<f64>,
+    pub(crate) datagrams_s: Option<f64>,
+    /// With all headers, counted by the kernel where the node has a network namespace of its own.
+    pub(crate) wire_bytes_s: Option<f64>,
+    pub(crate) wire_datagrams_s: Option<f64>,
+    pub(crate) resident_kb: u64,
+    pub(crate) resident_growth_kb: i64,
+    pub(crate) descriptors: u64,
+    pub(crate) descriptors_growth: i64,
+}
+
+/// One entry for each node that was looked at both times.
+pub(crate) fn costs(log: &Log) -> Vec<Cost> {
+    (0..log.nodes).filter_map(|node| cost(log, node)).collect()
+}
+
+fn cost(log: &Log, node: usize) -> Option<Cost> {
+    let samples: Vec<(f64, &Sample)> =
+        log.samples().filter(|(_, n, _)| *n == node).map(|(at, _, s)| (at, s)).collect();
+    let (&(from, first), &(to, last)) = (samples.first()?, samples.last()?);
+    let span = to - from;
+    if span <= 0.0 {
+        return None;
+    }
+    let counters: Vec<(f64, u64, u64)> = log
+        .said()
+        .filter_map(|(at, by, line)| match line {
+            Line::Counters { sent_bytes, sent, .. } if by == node => Some((at, *sent_bytes, *sent)),
+            _ => None,
+        })
+        .collect();
+    let counted = counters.first().zip(counters.last()).filter(|(first, last)| last.0 > first.0);
+    let rate = |first: Option<u64>, last: Option<u64>| {
+        first.zip(last).map(|(first, last)| last.saturating_sub(first) as f64 / span)
+    };
+    Some(Cost {
+        node,
+        cpu_percent: (last.cpu_s - first.cpu_s) / span * 100.0,
+        payload_bytes_s: counted.map(|(a, b)| b.1.saturating_sub(a.1) as f64 / (b.0 - a.0)),
+        datagrams_s: counted.map(|(a, b)| b.2.saturating_sub(a.2) as f64 / (b.0 - a.0)),
+        wire_bytes_s: rate(first.wire_bytes, last.wire_bytes),
+        wire_datagrams_s: rate(first.wire_datagrams, last.wire_datagrams),
+        resident_kb: last.resident_kb,
+        resident_growth_kb: last.resident_kb.cast_signed() - first.resident_kb.cast_signed(),
+        descriptors: last.descriptors,
+        descriptors_growth: last.descriptors.cast_signed() - first.descriptors.cast_signed(),
+    })
+}

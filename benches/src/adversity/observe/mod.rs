@@ -1,0 +1,20 @@
+//! What was said and done, when, and what follows from it.
+//!
+//! In flow lines of processes and deeds of the harness; out flow beliefs and figures. Everything here is a function of the
+//! log, so that a log written by hand can show that a claim catches what it should.
+
+mod belief;
+mod lease;
+mod line;
+mod log;
+mod metrics;
+mod presence;
+#[cfg(test)]
+pub(crate) mod synthetic;
+
+pub(crate) use belief::{Beliefs, Held};
+pub(crate) use lease::holder;
+pub(crate) use line::{LeaseState, Line, parse};
+pub(crate) use log::{Deed, Fault, Log, Sample, What, name};
+pub(crate) use metrics::{Cost, costs, detections, known_by_all, mistakes, notices, recoveries};
+pub(crate) use presence::Presence;

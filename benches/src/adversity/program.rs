@@ -1,0 +1,326 @@
+//! The command line, and the order of things in a run.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{bail, ensure};
+use clap::Parser;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::fleet::{self, Helper, System};
+use super::interrupt;
+use super::network::Backend;
+use super::report;
+use super::run::{End, Outcome, Run};
+use super::scenario::{self, Scenario};
+use super::soak;
+
+/// Nodes of a run that does not say how many, and of a quick one.
+const NODES: usize = 20;
+const NODES_QUICK: usize = 5;
+/// The longest that an ordinary scenario may take, and a long one.
+const LONGEST: Duration = Duration::from_secs(400);
+const LONGEST_LONG: Duration = Duration::from_secs(1200);
+
+/// Starts real processes, breaks them and their network, watches what they say of each other, and fails if something that
+/// must not happen did.
+///
+/// Without --scenario: all scenarios but the long ones. --list says what each does and what it claims. Writes summary.md,
+/// claims.csv, figures.csv, time lines (SVG) and all lines of all processes (gzip) into --out.
+///
+/// The processes are the `node` example on loopback, which breaks its own links when told to; no privileges are needed.
+/// The wall clock of one host cannot be set without setting that of all, so there is no scenario for that.
+///
+/// Exit status: 0 if everything held, 1 if something did not or the run failed, 2 for bad arguments.
+#[derive(Debug, Parser)]
+#[command(name = "adversity", version)]
+pub struct Arguments {
+    /// Play only this scenario, long ones too; repeatable
+    #[arg(long = "scenario", value_name = "NAME")]
+    scenarios: Vec<String>,
+
+    /// Print all scenarios with what they claim, and do nothing
+    #[arg(long)]
+    list: bool,
+
+    /// So many nodes, where a scenario does not have its own number [default: 20; in a quick run 5]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(3..=32))]
+    nodes: Option<u8>,
+
+    /// Play each scenario so often
+    #[arg(long, value_name = "K", default_value_t = 1)]
+    repeat: usize,
+
+    /// Five scenarios, shorter, with five nodes: under three minutes
+    #[arg(long)]
+    quick: bool,
+
+    /// Play the long scenarios too
+    #[arg(long)]
+    long: bool,
+
+    /// Put foca, chitchat and memberlist through the same, each with its defaults and tuned to detect within about a second;
+    /// builds their agents first; with --netns also where links are at fault
+    #[arg(long)]
+    peers: bool,
+
+    /// Give every node a network namespace and let the kernel's packet filter lose and cut; needs root, ip and nft
+    #[arg(long)]
+    netns: bool,
+
+    /// Instead of scenarios: nine nodes under faults drawn at random for so long, such as 30m
+    #[arg(long, value_name = "DURATION", value_parser = duration, conflicts_with_all = ["scenarios", "quick", "peers"])]
+    soak: Option<Duration>,
+
+    /// Decides who is killed, stopped and cut off
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+
+    /// Write the report into DIR
+    #[arg(long, value_name = "DIR", default_value = "adversity-report")]
+    out: PathBuf,
+
+    /// For the program itself: a process that makes trouble.
+    #[arg(long, hide = true, value_parser = fleet::parse_helper)]
+    helper: Option<Helper>,
+}
+
+/// Plays what the arguments ask for and writes the report; whether everything held.
+///
+/// # Errors
+///
+/// A scenario that does not exist, a program that cannot be built, a report that cannot be written. What goes wrong within a
+/// scenario is part of the report.
+pub fn run(arguments: &Arguments) -> anyhow::Result<bool> {
+    if let Some(helper) = arguments.helper {
+        return fleet::run_helper(helper).map(|()| true);
+    }
+    let scenarios = choose(arguments)?;
+    if arguments.list {
+        print!("{}", list(&scenarios));
+        return Ok(true);
+    }
+    ensure!(cfg!(target_os = "linux"), "this program reads /proc: run it on Linux");
+    let systems = systems(arguments)?;
+    let long = scenarios.iter().any(|scenario| scenario.long);
+    let run = Run {
+        nodes: arguments.nodes.map_or(if arguments.quick { NODES_QUICK } else { NODES }, usize::from),
+        quick: arguments.quick,
+        backend: backend(arguments.netns),
+        seed: arguments.seed,
+        longest: match arguments.soak {
+            Some(length) => length + soak::MARGIN,
+            None if long => LONGEST_LONG,
+            None => LONGEST,
+        },
+    };
+    println!("seed {}; {}", run.seed, run.backend.word());
+    interrupt::listen()?;
+    let outcomes = play_all(arguments, &run, &scenarios, &systems)?;
+    let context = report::Context {
+        command: command_line(std::env::args().skip(1)),
+        seed: run.seed,
+        network: run.backend.word(),
+    };
+    report::summary(&outcomes, &context, &arguments.out)?;
+    let failures = outcomes.iter().filter(|outcome| outcome.is_failure()).count();
+    println!("{} of {} failed; written to {}", failures, outcomes.len(), arguments.out.display());
+    Ok(failures == 0 && !interrupt::happened())
+}
+
+fn play_all(
+    arguments: &Arguments,
+    run: &Run,
+    scenarios: &[Scenario],
+    systems: &[System],
+) -> anyhow::Result<Vec<Outcome>> {
+    let total = arguments.repeat * scenarios.len() * systems.len();
+    let progress = progress_bar(total as u64);
+    let mut outcomes = Vec::new();
+    for repeat in 1..=arguments.repeat {
+        for scenario in scenarios {
+            // All systems one after the other, so that they meet about the same machine.
+            for system in systems {
+                progress.set_prefix(format!("{} ({})", scenario.name, system.label));
+                let outcome = run.play(scenario, system, repeat, &progress);
+                // Half a scenario is no result, but those before it are.
+                if interrupt::happened() {
+                    progress.suspend(|| println!("interrupted"));
+                    return Ok(outcomes);
+                }
+                progress.suspend(|| print!("{}", line(&outcome)));
+                // At once: a run that is interrupted has shown something all the same.
+                report::details(&outcome, &arguments.out)?;
+                progress.inc(1);
+                outcomes.push(outcome);
+            }
+        }
+    }
+    progress.finish_and_clear();
+    Ok(outcomes)
+}
+
+/// What a person watching the run is told of one outcome.
+fn line(outcome: &Outcome) -> String {
+    let head = format!("{:<16} {:<20}", outcome.scenario.name, outcome.system);
+    match &outcome.end {
+        End::Skipped(why) => format!("{head} skipped: {why}\n"),
+        End::Failed(why) => format!("{head} FAILED: {why}\n"),
+        End::Played { judgements, .. } => {
+            let mut text = format!("{head} {:.0} s, load {}\n", outcome.seconds, outcome.load);
+            for (claim, judgement) in judgements {
+                let (word, measured) = judgement.words();
+                text += &format!("    {word:<10} {}: {measured}\n", claim.text());
+            }
+            text
+        }
+    }
+}
+
+fn choose(arguments: &Arguments) -> anyhow::Result<Vec<Scenario>> {
+    if arguments.soak.is_some() {
+        return Ok(vec![soak::scenario()]);
+    }
+    let all = scenario::all();
+    if arguments.scenarios.is_empty() {
+        let wanted =
+            |s: &Scenario| arguments.list || (!arguments.quick || s.quick) && (!s.long || arguments.long);
+        return Ok(all.into_iter().filter(wanted).collect());
+    }
+    let mut chosen = Vec::new();
+    for name in &arguments.scenarios {
+        match all.iter().find(|scenario| scenario.name == name) {
+            Some(scenario) => chosen.push(scenario.clone()),
+            None => {
+                let known: Vec<&str> = all.iter().map(|scenario| scenario.name).collect();
+                bail!("--scenario: none is named `{name}`; choose from {}", known.join(", "));
+            }
+        }
+    }
+    Ok(chosen)
+}
+
+fn systems(arguments: &Arguments) -> anyhow::Result<Vec<System>> {
+    let mut systems = vec![System::ours(fleet::find_node()?)?];
+    if arguments.peers {
+        for (name, program) in fleet::find_peers()? {
+            for profile in ["default", "tuned"] {
+                systems.push(System::peer(name, program.clone(), profile));
+            }
+        }
+    }
+    Ok(systems)
+}
+
+/// What is wanted if it can be had, else what always can.
+fn backend(namespaces: bool) -> Backend {
+    if !namespaces {
+        return Backend::Emulator;
+    }
+    match Backend::namespaces_available() {
+        Ok(()) => Backend::Namespaces,
+        Err(why) => {
+            eprintln!("--netns: {why}; going on without");
+            Backend::Emulator
+        }
+    }
+}
+
+fn list(scenarios: &[Scenario]) -> String {
+    let mut text = String::new();
+    for scenario in scenarios {
+        let tags = [(scenario.quick, "quick"), (scenario.long, "long: only when named, or with --long")];
+        let tags: Vec<&str> = tags.iter().filter(|(has, _)| *has).map(|(_, tag)| *tag).collect();
+        let tags = if tags.is_empty() { String::new() } else { format!(" ({})", tags.join(", ")) };
+        text += &format!("{}{tags}: {}\n", scenario.name, scenario.about);
+        for claim in &scenario.claims {
+            text += &format!("    {}\n", claim.text());
+        }
+    }
+    text += "in all of them:\n";
+    for claim in super::claim::Claim::ALWAYS {
+        text += &format!("    {}\n", claim.text());
+    }
+    text
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{text}` is no length of time: write for instance 90s, 30m or 8h");
+    let (number, unit) = text.split_at(text.find(|c: char| c.is_alphabetic()).ok_or_else(wrong)?);
+    let factor = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => return Err(wrong()),
+    };
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    // A week is more than anybody waits, and far from where the arithmetic ends.
+    let seconds = number.checked_mul(factor).filter(|s| (1..=604_800).contains(s)).ok_or_else(wrong)?;
+    Ok(Duration::from_secs(seconds))
+}
+
+/// Drawn on standard error, and not at all if that is no terminal.
+fn progress_bar(steps: u64) -> ProgressBar {
+    let bar = ProgressBar::new(steps);
+    if let Ok(style) = ProgressStyle::with_template("{bar:20} {pos}/{len} {elapsed} {prefix}: {msg}") {
+        bar.set_style(style);
+    }
+    bar.tick();
+    bar
+}
+
+/// As it can be typed again, without the directories of this machine.
+fn command_line(arguments: impl Iterator<Item = String>) -> String {
+    let mut text = String::from("cargo run --release -p benches --bin adversity");
+    for (place, argument) in arguments.enumerate() {
+        text.push_str(if place == 0 { " -- " } else { " " });
+        let path = Path::new(&argument);
+        match path.file_name() {
+            Some(name) if path.is_absolute() => text.push_str(&format!("…/{}", name.to_string_lossy())),
+            _ => text.push_str(&argument),
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    fn parsed(more: &[&str]) -> Arguments {
+        Arguments::try_parse_from(["adversity"].iter().chain(more)).unwrap()
+    }
+
+    #[test]
+    fn arguments_are_well_formed_and_refused_with_advice() {
+        Arguments::command().debug_assert();
+        assert_eq!(duration("30m"), Ok(Duration::from_secs(1800)));
+        for text in ["30", "m", "3 days", "0s", "9999999h"] {
+            assert!(duration(text).unwrap_err().contains("write for instance"), "{text}");
+        }
+        let error = choose(&parsed(&["--scenario", "meteor"])).unwrap_err().to_string();
+        assert!(error.starts_with("--scenario: none is named `meteor`; choose from crash, dark"), "{error}");
+    }
+
+    #[test]
+    fn long_scenarios_run_only_when_asked_for() {
+        let names = |more: &[&str]| -> Vec<&str> {
+            choose(&parsed(more)).unwrap().iter().map(|scenario| scenario.name).collect()
+        };
+        assert!(!names(&[]).contains(&"partition-10min"));
+        assert!(names(&["--long"]).contains(&"partition-10min"));
+        assert_eq!(names(&["--scenario", "partition-10min"]), ["partition-10min"]);
+        assert_eq!(names(&["--soak", "1h"]), ["soak"]);
+        assert_eq!(names(&["--quick"]).len(), 5);
+    }
+
+    #[test]
+    fn the_list_says_what_is_claimed() {
+        let text = list(&scenario::all());
+        assert!(
+            text.contains("crash (quick): SIGKILL")
+                && text.contains("    nobody suspects a node that leaves")
+        );
+    }
+}

@@ -1,0 +1,55 @@
+//! What a reader gets of a run.
+//!
+//! In flow outcomes; out flow files in one directory: summary.md, claims.csv and figures.csv for the run, and for each
+//! scenario that was played its lines (gzip) and a time line (SVG). No path of the machine is written into any file.
+
+mod csv;
+mod figures;
+mod markdown;
+mod raw;
+mod timeline;
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, anyhow};
+
+use super::run::{End, Outcome};
+
+/// What the reader must know about the run beyond its outcomes.
+#[derive(Debug, Clone)]
+pub(crate) struct Context {
+    /// The command line, as typed, without machine paths.
+    pub(crate) command: String,
+    pub(crate) seed: u64,
+    /// What the processes were joined by.
+    pub(crate) network: &'static str,
+}
+
+/// Pictures have one row for each pair up to so many nodes, and one for each node beyond.
+const PAIRS_MAX: usize = 6;
+
+/// Writes what there is to see of one outcome.
+pub(crate) fn details(outcome: &Outcome, out: &Path) -> anyhow::Result<()> {
+    let End::Played { log, .. } = &outcome.end else { return Ok(()) };
+    let name = outcome.file_name();
+    write(out, &format!("raw/{name}.jsonl.gz"), &raw::packed(log)?)?;
+    let title = format!("{}: {}", outcome.scenario.name, outcome.system);
+    let svg = timeline::draw(log, &title, outcome.scenario.about, log.nodes <= PAIRS_MAX)
+        .map_err(|error| anyhow!("drawing {name}.svg: {error}"))?;
+    write(out, &format!("{name}.svg"), svg.as_bytes())
+}
+
+/// Writes what all outcomes together say.
+pub(crate) fn summary(outcomes: &[Outcome], context: &Context, out: &Path) -> anyhow::Result<()> {
+    write(out, "summary.md", markdown::summary(outcomes, context).as_bytes())?;
+    write(out, "claims.csv", csv::claims(outcomes).as_bytes())?;
+    write(out, "figures.csv", csv::figures(outcomes).as_bytes())
+}
+
+fn write(out: &Path, name: &str, content: &[u8]) -> anyhow::Result<()> {
+    let path = out.join(name);
+    let advice = || format!("{}; give a directory that can be written with --out", path.display());
+    fs::create_dir_all(path.parent().unwrap_or(out)).with_context(advice)?;
+    fs::write(&path, content).with_context(advice)
+}

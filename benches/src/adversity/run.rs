@@ -1,0 +1,201 @@
+//! One scenario with one system, from the first process to the judgement.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::time::{Duration, Instant};
+
+use indicatif::ProgressBar;
+use rand::SeedableRng as _;
+use rand::rngs::SmallRng;
+
+use super::claim::{Claim, Judgement};
+use super::fleet::{self, Call, Fleet, System};
+use super::network::{Backend, Network};
+use super::observe::{Log, costs};
+use super::scenario::{Need, Scenario, Setting, Stage};
+
+/// Nodes that everybody calls to join.
+const SEEDS: usize = 3;
+const VOTERS: usize = 5;
+/// Above this load the share of a processor says more about the machine than about the node.
+const QUIET_LOAD: f64 = 1.0;
+
+/// What became of one scenario with one system.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) scenario: Scenario,
+    pub(crate) system: String,
+    pub(crate) ours: bool,
+    /// From 1 on.
+    pub(crate) repeat: usize,
+    pub(crate) nodes: usize,
+    /// Load averages of the machine when it began.
+    pub(crate) load: String,
+    pub(crate) seconds: f64,
+    pub(crate) end: End,
+}
+
+/// How it ended.
+#[derive(Debug)]
+pub(crate) enum End {
+    Played {
+        log: Log,
+        judgements: Vec<(Claim, Judgement)>,
+    },
+    /// It could not be played to the end.
+    Failed(String),
+    /// It was not begun, for this reason.
+    Skipped(String),
+}
+
+impl Outcome {
+    /// Whether something was as it must not be. What peers do is reported and not judged: nobody promised it.
+    pub(crate) fn is_failure(&self) -> bool {
+        self.ours
+            && match &self.end {
+                End::Played { judgements, .. } => judgements.iter().any(|(_, j)| j.is_broken()),
+                End::Failed(_) => true,
+                End::Skipped(_) => false,
+            }
+    }
+
+    /// A name for its files.
+    pub(crate) fn file_name(&self) -> String {
+        let system: String =
+            self.system.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+        format!("{}.{}.{}", self.scenario.name, system.replace("--", "-"), self.repeat)
+    }
+}
+
+/// What all scenarios of a run have in common.
+#[derive(Debug, Clone)]
+pub(crate) struct Run {
+    pub(crate) nodes: usize,
+    pub(crate) quick: bool,
+    pub(crate) backend: Backend,
+    pub(crate) seed: u64,
+    /// The longest that a scenario may take.
+    pub(crate) longest: Duration,
+}
+
+impl Run {
+    /// Plays a scenario and judges it.
+    pub(crate) fn play(
+        &self,
+        scenario: &Scenario,
+        system: &System,
+        repeat: usize,
+        progress: &ProgressBar,
+    ) -> Outcome {
+        let nodes = scenario.nodes.unwrap_or(self.nodes);
+        let load = fleet::load();
+        let begun = Instant::now();
+        let end = match self.obstacle(scenario, system) {
+            Some(why) => End::Skipped(why),
+            None => match self.perform(scenario, system, nodes, repeat, progress) {
+                Ok(log) => {
+                    let judgements = judge(scenario, system, &log, &load);
+                    End::Played { log, judgements }
+                }
+                Err(error) => End::Failed(format!("{error:#}")),
+            },
+        };
+        Outcome {
+            scenario: scenario.clone(),
+            system: system.label.clone(),
+            ours: system.is_ours(),
+            repeat,
+            nodes,
+            load,
+            seconds: begun.elapsed().as_secs_f64(),
+            end,
+        }
+    }
+
+    /// Why a scenario cannot be played here.
+    fn obstacle(&self, scenario: &Scenario, system: &System) -> Option<String> {
+        if !system.is_ours() && !scenario.peers {
+            return Some("needs faults that only our node's own driver can make".into());
+        }
+        scenario.needs.iter().find_map(|need| match *need {
+            Need::Network(impairment) if !self.backend.can(impairment) => {
+                Some("the packet filter cannot do this to a link: run without --netns".into())
+            }
+            Need::Network(_) if !system.is_ours() && self.backend == Backend::Emulator => {
+                Some("peers cannot break their own links: run as root with --netns".into())
+            }
+            Need::Verdicts if !system.has_verdicts() => {
+                Some("this node has no quorum: its --help knows no --voters".into())
+            }
+            Need::Root if !rustix::process::geteuid().is_root() => {
+                Some("needs root, to mount a small file system".into())
+            }
+            _ => None,
+        })
+    }
+
+    fn perform(
+        &self,
+        scenario: &Scenario,
+        system: &System,
+        nodes: usize,
+        repeat: usize,
+        progress: &ProgressBar,
+    ) -> anyhow::Result<Log> {
+        let mut call = Call { nodes, seeds: SEEDS, voters: VOTERS, nice: 0, data: None };
+        (scenario.call)(&mut call);
+        let network = Network::new(self.backend, nodes)?;
+        let fleet = Fleet::new(system.clone(), network, call)?;
+        let setting = Setting { nodes, quick: self.quick, longest: self.longest };
+        // Every system meets the same victims.
+        let mut hasher = DefaultHasher::new();
+        (self.seed, scenario.name, repeat).hash(&mut hasher);
+        let rng = SmallRng::seed_from_u64(hasher.finish());
+        let mut stage = Stage::new(setting, fleet, rng, progress.clone());
+        (scenario.play)(&mut stage)?;
+        Ok(stage.close())
+    }
+}
+
+/// Judges a log by all claims of its scenario that can be about this system.
+fn judge(scenario: &Scenario, system: &System, log: &Log, load: &str) -> Vec<(Claim, Judgement)> {
+    scenario
+        .all_claims()
+        .into_iter()
+        .filter(|claim| system.has_verdicts() || !claim.needs_verdicts())
+        .map(|claim| {
+            let judgement = excuse_busy_machine(&claim, claim.judge(log), load);
+            (claim, judgement)
+        })
+        .collect()
+}
+
+/// A processor's share that is too high is no fact about a node while others take the processors away from it.
+fn excuse_busy_machine(claim: &Claim, judgement: Judgement, load: &str) -> Judgement {
+    let busy = load.split(' ').next().and_then(|l| l.parse::<f64>().ok()).is_none_or(|l| l > QUIET_LOAD);
+    match judgement {
+        Judgement::Broken(measured) if busy && matches!(claim, Claim::Cpu { .. }) => {
+            Judgement::Open(format!("{measured}, on a machine that was busy otherwise (load {load})"))
+        }
+        judgement => judgement,
+    }
+}
+
+/// The mean of some part of what nodes cost.
+pub(crate) fn mean_cost(log: &Log, part: fn(&super::observe::Cost) -> Option<f64>) -> Option<f64> {
+    let parts: Vec<f64> = costs(log).iter().filter_map(part).collect();
+    (!parts.is_empty()).then(|| parts.iter().sum::<f64>() / parts.len() as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_processor_s_share_is_excused_and_only_on_a_busy_machine() {
+        let broken = || Judgement::Broken("0.9 %".into());
+        let cpu = Claim::Cpu { percent: 0.4 };
+        assert!(matches!(excuse_busy_machine(&cpu, broken(), "3.10 2 1"), Judgement::Open(_)));
+        assert!(excuse_busy_machine(&cpu, broken(), "0.20 2 1").is_broken());
+        assert!(excuse_busy_machine(&Claim::NoSurprise, broken(), "3.10 2 1").is_broken());
+    }
+}

@@ -1,0 +1,77 @@
+//! Networks that fall apart and come together again.
+
+use super::{Claim, Need, Scenario, Stage};
+use crate::adversity::network::{Impairment, Links};
+
+pub(super) fn scenarios() -> Vec<Scenario> {
+    let noticed = Claim::Noticed { seconds: 2.0 };
+    let claims = || {
+        vec![
+            Claim::Noticed { seconds: 2.0 },
+            Claim::NoMistakeLasts { seconds: 1.0 },
+            Claim::Recovers { seconds: 15.0 },
+        ]
+    };
+    let needs = Need::Network(Impairment::Cut);
+    vec![
+        Scenario::new(
+            "partition-3-2",
+            "three fifths of the nodes and the rest cannot reach each other for 20 s (10 s in a quick run)",
+            claims(),
+            |stage| split(stage, &[3, 2], stage.length(20.0, 10.0)),
+        )
+        .quick()
+        .needs(needs),
+        Scenario::new(
+            "partition-2-2-1",
+            "two fifths, two fifths and one fifth of the nodes cannot reach each other for 20 s",
+            claims(),
+            |stage| split(stage, &[2, 2, 1], 20.0),
+        )
+        .needs(needs),
+        Scenario::new(
+            "partition-10min",
+            "three fifths of the nodes and the rest cannot reach each other for ten minutes",
+            vec![noticed, Claim::NoMistakeLasts { seconds: 1.0 }, Claim::Recovers { seconds: 30.0 }],
+            |stage| split(stage, &[3, 2], 600.0),
+        )
+        .long()
+        .needs(needs),
+    ]
+}
+
+/// Splits by fifths.
+fn split(stage: &mut Stage, fifths: &[usize], seconds: f64) -> anyhow::Result<()> {
+    stage.gather()?;
+    let nodes = stage.nodes();
+    stage.fault("partition", Links::fine(nodes).apart(|node| side(node, nodes, fifths)))?;
+    stage.wait(seconds);
+    stage.mend("partition")?;
+    stage.settle()?;
+    Ok(())
+}
+
+/// Which side a node is on, as many fifths of the nodes being on each.
+fn side(node: usize, nodes: usize, fifths: &[usize]) -> usize {
+    let fifth = node * 5 / nodes;
+    let mut end = 0;
+    let at = fifths.iter().position(|share| {
+        end += share;
+        fifth < end
+    });
+    at.unwrap_or(fifths.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::side;
+
+    #[test]
+    fn sides_are_as_large_as_said() {
+        let sizes = |nodes: usize, fifths: &[usize]| -> Vec<usize> {
+            (0..fifths.len()).map(|s| (0..nodes).filter(|n| side(*n, nodes, fifths) == s).count()).collect()
+        };
+        assert_eq!(sizes(5, &[3, 2]), [3, 2]);
+        assert_eq!(sizes(20, &[2, 2, 1]), [8, 8, 4]);
+    }
+}

@@ -1,0 +1,61 @@
+//! Machines and nodes with more to do than they can: no processor time, floods.
+
+use super::{Claim, Scenario, Stage};
+use crate::adversity::fleet::Helper;
+
+const BUSY_PROCESSES: usize = 6;
+const FLOOD_PER_SECOND: f64 = 100_000.0;
+
+pub(super) fn scenarios() -> Vec<Scenario> {
+    vec![
+        Scenario::new(
+            "starvation",
+            "six processes compute for 30 s while all nodes run at the lowest priority (nice 19)",
+            // On few processors the nodes get a few per cent between them: what must be is that it does not last.
+            vec![Claim::NoMistakeLasts { seconds: 5.0 }, Claim::Recovers { seconds: 10.0 }],
+            starvation,
+        )
+        .called(|call| call.nice = 19),
+        Scenario::new(
+            "flood",
+            "100,000 datagrams a second of random bytes at one node for 10 s",
+            vec![
+                Claim::NoMistakeLasts { seconds: 0.0 },
+                Claim::FloodArrives { datagrams: 500_000 },
+                Claim::MemoryGrowth { kb: 8_000 },
+                Claim::DescriptorGrowth { count: 0 },
+                Claim::Recovers { seconds: 5.0 },
+            ],
+            flood,
+        ),
+    ]
+}
+
+fn starvation(stage: &mut Stage) -> anyhow::Result<()> {
+    stage.gather()?;
+    stage.trouble("busy machine", true);
+    let busy = (0..BUSY_PROCESSES)
+        .map(|_| stage.fleet().helper(None, &Helper::Busy { seconds: 30.0 }))
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    stage.wait(30.0);
+    drop(busy);
+    stage.trouble("busy machine", false);
+    stage.settle()?;
+    Ok(())
+}
+
+fn flood(stage: &mut Stage) -> anyhow::Result<()> {
+    stage.gather()?;
+    let (victim, by) = (stage.any()?, stage.any()?);
+    stage.measure("before the flood");
+    stage.trouble("flood", true);
+    let to = stage.fleet().network().addr(victim);
+    let flood = Helper::Flood { to, per_second: FLOOD_PER_SECOND, seconds: 10.0 };
+    let flood = stage.fleet().helper(Some(by), &flood)?;
+    stage.wait(10.5);
+    drop(flood);
+    stage.trouble("flood", false);
+    stage.settle()?;
+    stage.measure("after the flood");
+    Ok(())
+}

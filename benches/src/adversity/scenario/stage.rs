@@ -1,0 +1,331 @@
+//! Where a scenario plays: everything that its script does goes through here, and into the log.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use indicatif::ProgressBar;
+use rand::rngs::SmallRng;
+use rand::seq::IndexedRandom as _;
+
+use crate::adversity::fleet::{Fleet, Heard, HeardText, State};
+use crate::adversity::interrupt;
+use crate::adversity::network::Links;
+use crate::adversity::observe::{Beliefs, Deed, Fault, Line, Log, What, parse};
+
+/// What a run is like, beside its scenario.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Setting {
+    pub(crate) nodes: usize,
+    /// Shorter, for a machine that checks every change.
+    pub(crate) quick: bool,
+    /// The longest that the scenario may take.
+    pub(crate) longest: Duration,
+}
+
+/// The longest that a scenario waits for its cluster to come together before it begins.
+const READY_MAX_S: f64 = 60.0;
+/// How long the cluster is left alone once it has: detectors learn what is usual.
+const WARM_UP_S: f64 = 5.0;
+/// The longest that a scenario waits for recovery; claims are stricter.
+const SETTLE_MAX_S: f64 = 45.0;
+/// How often nodes that have ended by themselves are started again before a scenario goes on without them.
+const REVIVALS_MAX: usize = 3;
+/// How often a waiting script looks at the time.
+const GLANCE: Duration = Duration::from_millis(20);
+
+/// The processes, their network and the log of one scenario.
+pub(crate) struct Stage {
+    pub(crate) setting: Setting,
+    pub(crate) rng: SmallRng,
+    fleet: Fleet,
+    links: Links,
+    log: Log,
+    /// Kept up with the log, to wait for.
+    beliefs: Beliefs,
+    progress: ProgressBar,
+    /// Nodes that have ended by themselves, as one must that is evicted.
+    ended: BTreeSet<usize>,
+    /// Past this moment every wait is over at once: no loop outlives it.
+    deadline: Instant,
+}
+
+impl Stage {
+    pub(crate) fn new(setting: Setting, fleet: Fleet, rng: SmallRng, progress: ProgressBar) -> Self {
+        let deadline = Instant::now() + setting.longest;
+        let log = Log::new(setting.nodes, fleet.system().full_mesh_max());
+        let beliefs = Beliefs::of(&log);
+        let links = Links::fine(setting.nodes);
+        Self { setting, rng, fleet, links, log, beliefs, progress, ended: BTreeSet::new(), deadline }
+    }
+
+    /// Ends all processes and hands out the log.
+    pub(crate) fn close(mut self) -> Log {
+        // What stands now has stood until now.
+        self.did(Deed::Mark("end"));
+        self.log
+    }
+
+    pub(crate) fn nodes(&self) -> usize {
+        self.setting.nodes
+    }
+
+    pub(crate) fn fleet(&mut self) -> &mut Fleet {
+        &mut self.fleet
+    }
+
+    /// Seconds since the beginning.
+    pub(crate) fn now(&self) -> f64 {
+        self.fleet.elapsed()
+    }
+
+    pub(crate) fn log(&self) -> &Log {
+        &self.log
+    }
+
+    pub(crate) fn has_verdicts(&self) -> bool {
+        self.fleet.system().has_verdicts()
+    }
+
+    /// A shorter length in a quick run.
+    pub(crate) fn length(&self, full: f64, quick: f64) -> f64 {
+        if self.setting.quick { quick } else { full }
+    }
+
+    /// A running node, at random.
+    pub(crate) fn any(&mut self) -> anyhow::Result<usize> {
+        let running = self.fleet.in_state(State::Running);
+        running.choose(&mut self.rng).copied().ok_or_else(|| anyhow::anyhow!("no node is running"))
+    }
+
+    /// Starts all, waits until they trust each other, and lets them run for a while.
+    pub(crate) fn gather(&mut self) -> anyhow::Result<()> {
+        self.progress.set_message("gathering");
+        for node in 0..self.nodes() {
+            self.start(node)?;
+        }
+        let begun = self.fleet.elapsed();
+        let ready = self.wait_until(READY_MAX_S, Self::all_trust);
+        anyhow::ensure!(
+            ready,
+            "the cluster of {} has not come together within {READY_MAX_S} s: is the machine very busy?",
+            self.nodes()
+        );
+        self.note(&format!("together after {:.1} s", self.fleet.elapsed() - begun));
+        self.wait(self.length(WARM_UP_S, 3.0));
+        Ok(())
+    }
+
+    pub(crate) fn start(&mut self, node: usize) -> anyhow::Result<()> {
+        self.fleet.start(node)?;
+        self.did(Deed::Started(node));
+        self.beliefs.forget(self.fleet.elapsed(), node);
+        // A new process knows nothing of the faults of its links.
+        if self.links.sent_by(node).next().is_some() {
+            self.apply(node)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn kill(&mut self, node: usize) -> anyhow::Result<()> {
+        self.listen(Duration::ZERO);
+        // From here on nothing that it says counts, although it may live for a moment more.
+        self.did(Deed::Killed(node));
+        self.fleet.kill(node)?;
+        self.beliefs.forget(self.fleet.elapsed(), node);
+        self.note(&format!("n{} killed", node + 1));
+        Ok(())
+    }
+
+    /// Asks a node to leave and waits until it is gone.
+    pub(crate) fn dismiss(&mut self, node: usize) -> anyhow::Result<()> {
+        self.fleet.tell(node, "leave");
+        self.did(Deed::Dismissed(node));
+        self.fleet.await_end(node, Duration::from_secs(10))?;
+        self.beliefs.forget(self.fleet.elapsed(), node);
+        Ok(())
+    }
+
+    pub(crate) fn stop(&mut self, node: usize) -> anyhow::Result<()> {
+        self.fleet.stop(node)?;
+        self.did(Deed::Stopped(node));
+        self.note(&format!("n{} stopped", node + 1));
+        Ok(())
+    }
+
+    pub(crate) fn go_on(&mut self, node: usize) -> anyhow::Result<()> {
+        // Written first: what it says on waking comes after.
+        self.did(Deed::Continued(node));
+        self.fleet.go_on(node)
+    }
+
+    /// Breaks links. Whoever can hear nothing of another is excused for suspecting it.
+    pub(crate) fn fault(&mut self, text: &str, links: Links) -> anyhow::Result<()> {
+        let excused = links.silent_pairs().collect();
+        self.fault_excusing(text, links, excused)
+    }
+
+    /// Breaks links; these pairs of observer and target are excused.
+    pub(crate) fn fault_excusing(
+        &mut self,
+        text: &str,
+        links: Links,
+        excused: BTreeSet<(usize, usize)>,
+    ) -> anyhow::Result<()> {
+        self.note(text);
+        self.did(Deed::FaultBegins(Fault { text: text.to_owned(), excused }));
+        self.set_links(links)
+    }
+
+    /// Mends all links.
+    pub(crate) fn mend(&mut self, text: &str) -> anyhow::Result<()> {
+        self.set_links(Links::fine(self.nodes()))?;
+        self.did(Deed::FaultEnds(text.to_owned()));
+        self.note("mended");
+        Ok(())
+    }
+
+    /// Trouble that is not of the links begins, or ends.
+    pub(crate) fn trouble(&mut self, text: &str, begins: bool) {
+        self.note(text);
+        self.did(match begins {
+            true => Deed::FaultBegins(Fault { text: text.to_owned(), ..Fault::default() }),
+            false => Deed::FaultEnds(text.to_owned()),
+        });
+    }
+
+    /// Changes links within a fault that has begun.
+    pub(crate) fn set_links(&mut self, links: Links) -> anyhow::Result<()> {
+        self.links = links;
+        for node in 0..self.nodes() {
+            self.apply(node)?;
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, node: usize) -> anyhow::Result<()> {
+        for command in self.fleet.network().apply(&self.links, node)? {
+            self.fleet.tell(node, &command);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn tell(&mut self, node: usize, command: &str) {
+        self.fleet.tell(node, command);
+    }
+
+    /// Looks at what all running nodes have cost so far.
+    pub(crate) fn measure(&mut self, mark: &'static str) {
+        self.did(Deed::Mark(mark));
+        for node in self.fleet.in_state(State::Running) {
+            if let Some(sample) = self.fleet.sample(node) {
+                self.log.push(self.fleet.elapsed(), What::Sampled { node, sample });
+            }
+            if self.fleet.system().is_ours() {
+                self.fleet.tell(node, "counters");
+            }
+        }
+        // Their answers.
+        self.wait(0.5);
+    }
+
+    pub(crate) fn wait(&mut self, seconds: f64) {
+        self.wait_until(seconds, |_| false);
+    }
+
+    /// Starts again what has ended by itself, and waits until all running nodes trust each other, or for long enough to say
+    /// that they do not.
+    pub(crate) fn settle(&mut self) -> anyhow::Result<()> {
+        self.note("waiting for trust");
+        // A node that hears only now that it is evicted ends now, and is started again as whatever supervises processes would.
+        for _ in 0..REVIVALS_MAX {
+            self.listen(Duration::ZERO);
+            for node in std::mem::take(&mut self.ended) {
+                self.start(node)?;
+            }
+            self.wait_until(SETTLE_MAX_S, |stage| !stage.ended.is_empty() || stage.all_trust());
+            if self.ended.is_empty() {
+                break;
+            }
+        }
+        // Long enough to be told apart from what is done next.
+        self.wait(1.5);
+        Ok(())
+    }
+
+    /// Listens until something is the case, or for that long; whether it is.
+    pub(crate) fn wait_until(&mut self, seconds: f64, holds: impl Fn(&Self) -> bool) -> bool {
+        let until = (Instant::now() + Duration::from_secs_f64(seconds)).min(self.deadline);
+        loop {
+            if holds(self) {
+                return true;
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() || interrupt::happened() {
+                return false;
+            }
+            self.listen(left.min(GLANCE));
+        }
+    }
+
+    /// Whether all running nodes trust each other now, and have met.
+    pub(crate) fn all_trust(&self) -> bool {
+        let nodes = self.fleet.in_state(State::Running);
+        self.beliefs.all_trust(&nodes, self.log.full_mesh, f64::INFINITY)
+            && (self.log.full_mesh || self.met_all(&nodes))
+    }
+
+    /// In a large cluster only some have an opinion, but everybody has met everybody. A count is enough to wait for.
+    fn met_all(&self, nodes: &[usize]) -> bool {
+        let joined = self.log.said().filter(|(_, _, line)| matches!(line, Line::Joined(_))).count();
+        joined >= nodes.len() * (nodes.len() - 1)
+    }
+
+    /// Whether everybody who runs suspects a node.
+    pub(crate) fn all_suspect(&self, target: usize) -> bool {
+        use crate::adversity::observe::Held;
+        let observers = self.fleet.in_state(State::Running);
+        observers.iter().filter(|o| **o != target).all(|&o| match self.beliefs.now(o, target) {
+            Held::Suspect => true,
+            Held::Nothing => !self.log.full_mesh,
+            _ => false,
+        })
+    }
+
+    fn did(&mut self, deed: Deed) {
+        self.log.push(self.fleet.elapsed(), What::Did(deed));
+    }
+
+    fn note(&mut self, text: &str) {
+        self.progress.set_message(text.to_owned());
+        self.progress.tick();
+    }
+
+    /// Takes in what is said within this time.
+    fn listen(&mut self, within: Duration) {
+        let until = Instant::now() + within;
+        // What waits already is taken in even if there is no time.
+        while let Some(heard) = self.fleet.hear(until.saturating_duration_since(Instant::now())) {
+            self.take(heard);
+            if Instant::now() >= until && !within.is_zero() {
+                break;
+            }
+        }
+    }
+
+    fn take(&mut self, heard: Heard) {
+        let Heard { at, by, text } = heard;
+        let (line, raw) = match text {
+            HeardText::Line(raw) => (parse(&raw, self.nodes()), raw),
+            HeardText::Complaint(raw) => (Line::Complaint(raw.clone()), raw),
+            HeardText::End => {
+                self.fleet.bury(by);
+                self.beliefs.forget(at, by);
+                self.ended.insert(by);
+                self.did(Deed::Ended(by));
+                return;
+            }
+        };
+        self.beliefs.hear(at, by, &line);
+        self.log.push(at, What::Said { by, line, raw });
+    }
+}

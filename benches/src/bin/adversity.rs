@@ -1,0 +1,24 @@
+//! Real processes under faults: see `benches::adversity`.
+
+use std::process::ExitCode;
+
+#[cfg(unix)]
+fn main() -> ExitCode {
+    use benches::adversity::{Arguments, run};
+    use clap::Parser as _;
+
+    match run(&Arguments::parse()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(not(unix))]
+fn main() -> ExitCode {
+    eprintln!("error: this program stops and continues processes: run it on Linux");
+    ExitCode::FAILURE
+}

@@ -1,0 +1,223 @@
+//! The task's side of leases: who waits for a grant, and which handles there are.
+//!
+//! It compares what the core says with what the handles say, in both directions, once a round and before anything is sent:
+//! a handle whose lease is over is dead before the request that gives it back leaves (T1); a lease whose handle is dead is given
+//! back.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::Command;
+use super::board::{Board, Grip};
+use crate::core::Node as Core;
+use crate::core::quorum::Wanted;
+use crate::{CommandError, Denial, Epoch, LeaseName, Now};
+
+/// The owner's end of a grant. Dropping it gives the lease back.
+#[derive(Debug)]
+pub(crate) struct Owned {
+    grip: Arc<Grip>,
+    /// Weak: a handle on a lease is none on the node.
+    commands: mpsc::WeakSender<Command>,
+}
+
+impl Owned {
+    pub(crate) fn grip(&self) -> &Grip {
+        &self.grip
+    }
+
+    /// Dead at once; returns when the task has seen it.
+    pub(crate) async fn release(self) {
+        self.grip.kill();
+        let (answer, answered) = oneshot::channel();
+        if let Some(commands) = self.commands.upgrade()
+            && commands.send(Command::Settle(Some(answer))).await.is_ok()
+        {
+            // An error says that the task has ended, and with it all leases.
+            _ = answered.await;
+        }
+    }
+}
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        self.grip.kill();
+        // The task sees it in its next round anyway. If it has no room for this, that is now.
+        if let Some(commands) = self.commands.upgrade() {
+            _ = commands.try_send(Command::Settle(None));
+        }
+    }
+}
+
+/// Why there is no grant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ungranted {
+    /// There is a handle on it, or somebody waits for one.
+    Busy,
+    /// This node wants too many.
+    TooMany,
+    /// A voter has refused it.
+    Denied(Denial),
+    /// It was given back by name before it was granted.
+    Released,
+    /// The node has left.
+    Command(CommandError),
+}
+
+pub(crate) type Answer = oneshot::Sender<Result<Owned, Ungranted>>;
+
+/// All of them. Dropping this kills the handles.
+#[derive(Debug)]
+pub(super) struct Leases {
+    board: Arc<Board>,
+    commands: mpsc::WeakSender<Command>,
+    waiting: BTreeMap<LeaseName, Answer>,
+    grips: BTreeMap<LeaseName, Arc<Grip>>,
+}
+
+impl Leases {
+    pub(super) fn new(board: Arc<Board>, commands: mpsc::WeakSender<Command>) -> Self {
+        Self { board, commands, waiting: BTreeMap::new(), grips: BTreeMap::new() }
+    }
+
+    /// Somebody wants a lease.
+    pub(super) fn acquire(&mut self, core: &mut Core, now: Now, lease: LeaseName, answer: Answer) {
+        // A handle that was dropped a moment ago is none.
+        self.settle(core, now);
+        let refusal = if self.waiting.contains_key(&lease) || self.grips.contains_key(&lease) {
+            Ungranted::Busy
+        } else {
+            match core.acquire(now, &lease) {
+                Ok(new) if new || wanted(core, &lease).is_some() => {
+                    self.waiting.insert(lease, answer);
+                    return;
+                }
+                Ok(_) => Ungranted::TooMany,
+                Err(error) => Ungranted::Command(error),
+            }
+        };
+        // Whoever asked may have stopped waiting.
+        _ = answer.send(Err(refusal));
+    }
+
+    /// Somebody gives a lease back by its name. The handle is dead before the core hears of it.
+    pub(super) fn release(
+        &mut self,
+        core: &mut Core,
+        now: Now,
+        lease: &LeaseName,
+    ) -> Result<bool, CommandError> {
+        if let Some(grip) = self.grips.remove(lease) {
+            grip.kill();
+        }
+        if let Some(answer) = self.waiting.remove(lease) {
+            _ = answer.send(Err(Ungranted::Released));
+        }
+        core.release(now, lease)
+    }
+
+    /// A voter has refused a lease.
+    pub(super) fn on_denied(&mut self, lease: &LeaseName, denial: Denial) {
+        if let Some(answer) = self.waiting.remove(lease) {
+            _ = answer.send(Err(Ungranted::Denied(denial)));
+        }
+    }
+
+    /// Brings handles and core to the same state, and publishes the bound.
+    pub(super) fn settle(&mut self, core: &mut Core, now: Now) {
+        // Telling the core may have it decide something at once. Each round ends something that no other round brings back.
+        while self.bury(core, now) || self.give_up(core, now) || self.hand_over(core, now) {}
+        self.board.publish(core.quorum().standing(), core.quorum().lease_until());
+    }
+
+    /// Ends handles whose lease is over, and leases whose handle is dead; whether the core was told anything.
+    fn bury(&mut self, core: &mut Core, now: Now) -> bool {
+        let mut told = false;
+        self.grips.retain(|lease, grip| {
+            let held = core.quorum().holds(lease) == Some(grip.token());
+            if held && !grip.is_dead() {
+                return true;
+            }
+            grip.kill();
+            // An error says that the node has left, and with it all leases.
+            told |= held && core.release(now, lease).is_ok();
+            false
+        });
+        told
+    }
+
+    /// Stops asking for what nobody waits for any more; whether the core was told anything.
+    fn give_up(&mut self, core: &mut Core, now: Now) -> bool {
+        let mut told = false;
+        self.waiting.retain(|lease, answer| {
+            if answer.is_closed() {
+                told |= core.release(now, lease).is_ok();
+                return false;
+            }
+            true
+        });
+        told
+    }
+
+    /// Gives grants to those who wait for them; whether the core was told anything.
+    fn hand_over(&mut self, core: &mut Core, now: Now) -> bool {
+        let mut told = false;
+        let names: Vec<LeaseName> = self.waiting.keys().cloned().collect();
+        for lease in names {
+            match (core.quorum().holds(&lease), wanted(core, &lease)) {
+                (Some(token), _) => self.hand_over_one(core, lease, token),
+                // It came too late to be used. It is given back, and asked for anew.
+                (None, Some(Wanted::Return { again: false, .. })) => {
+                    told |= core.acquire(now, &lease).is_ok_and(|new| new);
+                }
+                _ => {}
+            }
+        }
+        told
+    }
+
+    fn hand_over_one(&mut self, core: &Core, lease: LeaseName, token: Epoch) {
+        let (Some(answer), Some(view)) = (self.waiting.remove(&lease), core.quorum().view()) else { return };
+        // What it is good for must be known before anybody can look.
+        self.board.publish(core.quorum().standing(), core.quorum().lease_until());
+        let grip = Arc::new(Grip::new(self.board.clone(), lease.clone(), token, view.genesis));
+        self.grips.insert(lease, grip.clone());
+        // Nobody there any more? Then it is dropped, and given back in the next round.
+        _ = answer.send(Ok(Owned { grip, commands: self.commands.clone() }));
+    }
+
+    /// The core begins another life: nothing of the former one counts, and what is waited for is asked for anew.
+    pub(super) fn begin_again(&mut self, core: &mut Core, now: Now) {
+        self.kill_all();
+        self.waiting.retain(|lease, _| core.acquire(now, lease).is_ok());
+        self.settle(core, now);
+    }
+
+    /// Asks again for what the core does not want any more although somebody waits: events that said so may have been lost.
+    pub(super) fn insist(&mut self, core: &mut Core, now: Now) {
+        for lease in self.waiting.keys() {
+            if wanted(core, lease).is_none() {
+                _ = core.acquire(now, lease);
+            }
+        }
+    }
+
+    /// Ends all handles.
+    pub(super) fn kill_all(&mut self) {
+        std::mem::take(&mut self.grips).values().for_each(|grip| grip.kill());
+    }
+}
+
+impl Drop for Leases {
+    fn drop(&mut self) {
+        // However the task ends: nobody would notice any more if the lease were lost.
+        self.kill_all();
+        self.board.close();
+    }
+}
+
+fn wanted(core: &Core, lease: &LeaseName) -> Option<Wanted> {
+    core.quorum().leases().find(|(name, _)| *name == lease).map(|(_, wanted)| wanted)
+}

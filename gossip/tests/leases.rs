@@ -1,0 +1,343 @@
+//! Leases, views and verdicts on real sockets and disks, on loopback. Tests wait for what must happen, never for time to
+//! pass.
+#![cfg(feature = "tokio")]
+#![allow(clippy::expect_used, reason = "a test that cannot go on has failed")]
+
+use std::future::Future;
+use std::net::{SocketAddr, UdpSocket};
+use std::time::{Duration, Instant};
+
+use gossip::{
+    Builder, Event, Node, NodeError, NodeId, OnEviction, Standing, StartError, StopReason, Verdict,
+};
+use tempfile::TempDir;
+
+const NAMES: [&str; 3] = ["n1", "n2", "n3"];
+
+/// Far more than anything here takes, even on a machine that is busy with something else.
+async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(30), future).await.unwrap_or_else(|_| panic!("{what} took 30 s"))
+}
+
+/// Three voters, each with a disk and an address of its own.
+struct Trio {
+    disks: Vec<TempDir>,
+    addrs: Vec<SocketAddr>,
+}
+
+impl Trio {
+    fn new() -> Self {
+        let sockets: Vec<_> = NAMES.iter().map(|_| UdpSocket::bind("127.0.0.1:0").expect("a port")).collect();
+        Self {
+            disks: NAMES.iter().map(|_| tempfile::tempdir().expect("a directory")).collect(),
+            addrs: sockets.iter().map(|socket| socket.local_addr().expect("an address")).collect(),
+        }
+    }
+
+    fn builder(&self, index: usize) -> Builder {
+        Node::builder("lease-test", NAMES[index])
+            .configure(|c| c.interval(Duration::from_millis(50)))
+            .bind(self.addrs[index])
+            .seeds(self.addrs.iter().map(SocketAddr::to_string))
+            .voters(NAMES)
+            .lease(Duration::from_millis(1000))
+            .data_dir(self.disks[index].path())
+    }
+
+    async fn start(&self) -> Vec<Node> {
+        let mut nodes = Vec::new();
+        for index in 0..NAMES.len() {
+            nodes.push(self.builder(index).start().await.expect("starts"));
+        }
+        nodes
+    }
+}
+
+async fn standing(node: &Node, wanted: Standing) {
+    soon(&format!("{wanted:?} at {}", node.id()), async {
+        while node.standing() != wanted {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+}
+
+/// Waits until the node says of a lease what `pick` wants.
+async fn said(node: &Node, what: &str, mut pick: impl FnMut(&Event) -> bool) {
+    let mut events = node.events();
+    soon(what, async {
+        while !pick(&events.next().await.unwrap_or_else(|| panic!("stopped before {what}"))) {}
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn three_found_a_history_and_grant_leases_with_growing_tokens() {
+    let trio = Trio::new();
+    let nodes = trio.start().await;
+    let first = soon("a grant", nodes[0].acquire("db")).await.expect("granted");
+    let permit = first.check().expect("held");
+    let view = nodes[0].view().await.expect("runs").expect("founded");
+    assert_eq!(
+        (permit.token(), permit.genesis(), permit.lease().as_str()),
+        (first.token(), view.genesis, "db")
+    );
+    assert!(permit.good_for() > Duration::ZERO && permit.good_for() < Duration::from_secs(1));
+    assert_eq!(view.leases.get(first.name()).map(|grant| grant.token), Some(first.token()));
+
+    // Held here, so nobody else gets it, and this node has one handle only.
+    assert!(matches!(nodes[0].acquire("db").await, Err(NodeError::Held { .. })));
+    assert!(matches!(nodes[0].acquire("").await, Err(NodeError::Name(_))));
+    let other = tokio::time::timeout(Duration::from_millis(500), nodes[1].acquire("db")).await;
+    assert!(other.is_err(), "it is taken: {other:?}");
+    assert!(first.check().is_ok(), "and still held");
+
+    let token = first.token();
+    first.release().await;
+    let second = soon("a grant", nodes[1].acquire("db")).await.expect("granted");
+    assert!(second.token() > token);
+    // Dropped, not released: in the background, and it can be had anew at once.
+    let token = second.token();
+    drop(second);
+    let third = soon("a grant", nodes[1].acquire("db")).await.expect("granted");
+    assert!(third.token() > token);
+}
+
+#[tokio::test]
+async fn whoever_loses_the_majority_loses_the_lease_by_its_own_clock() {
+    let trio = Trio::new();
+    let mut nodes = trio.start().await;
+    let lease = soon("a grant", nodes[2].acquire("db")).await.expect("granted");
+    let (one, two) = (nodes.remove(0), nodes.remove(0));
+    let third = nodes.remove(0);
+    let begun = Instant::now();
+    tokio::join!(one.shutdown(), two.shutdown());
+    assert!(lease.check_at(third.now()).is_ok(), "vouchers are good for a while");
+    let over = soon("the end", lease.expired()).await;
+    assert_eq!(over.token, lease.token());
+    // Counted from sending a heartbeat, of which there are twenty in this time.
+    let lasted = begun.elapsed();
+    assert!(lasted > Duration::from_millis(500) && lasted < Duration::from_secs(5), "{lasted:?}");
+    assert_eq!(lease.check().expect_err("over"), over);
+    assert_eq!(third.standing(), Standing::Isolated);
+
+    // The majority is back; the handle is not.
+    let token = lease.token();
+    let _one = trio.builder(0).start().await.expect("starts again");
+    let _two = trio.builder(1).start().await.expect("starts again");
+    standing(&third, Standing::InQuorum).await;
+    assert!(lease.check().is_err(), "it never revives");
+    drop(lease);
+    let again = soon("a grant", third.acquire("db")).await.expect("granted");
+    assert!(again.token() > token);
+}
+
+#[tokio::test]
+async fn giving_up_an_acquisition_leaves_nothing_behind() {
+    let trio = Trio::new();
+    let nodes = trio.start().await;
+    let held = soon("a grant", nodes[0].acquire("db")).await.expect("granted");
+    let token = held.token();
+    // One gives up by dropping the future, one is given up by name.
+    let waiting = tokio::time::timeout(Duration::from_millis(200), nodes[1].acquire("db")).await;
+    assert!(waiting.is_err());
+    let by_name = tokio::join!(nodes[2].acquire("db"), async {
+        while !nodes[2].release("db").await.expect("runs") {
+            tokio::task::yield_now().await;
+        }
+    });
+    assert!(matches!(by_name.0, Err(NodeError::Released { .. })));
+    drop(held);
+    // A voter may still have had the request of one that gave up. What it grants is given back at once.
+    let mut events = nodes[0].events();
+    let mut since = None;
+    soon("no lease", async {
+        while since.is_none() {
+            if let Event::View { view } = events.next().await.expect("runs") {
+                since = (view.leases.is_empty() && view.epoch > token).then_some(view.epoch);
+            }
+        }
+    })
+    .await;
+    let next = soon("a grant", nodes[0].acquire("db")).await.expect("granted");
+    assert!(Some(next.token()) > since);
+}
+
+#[tokio::test]
+async fn releasing_by_name_kills_the_handle_first() {
+    let trio = Trio::new();
+    let nodes = trio.start().await;
+    let lease = soon("a grant", nodes[0].acquire("db")).await.expect("granted");
+    assert!(nodes[0].release("db").await.expect("runs"));
+    assert!(lease.check().is_err());
+    assert!(!nodes[0].release("db").await.expect("runs"), "once");
+    nodes[0].shutdown().await;
+    assert!(matches!(nodes[0].acquire("db").await, Err(NodeError::Stopped(_))));
+}
+
+#[tokio::test]
+async fn a_stopped_node_holds_nothing() {
+    let trio = Trio::new();
+    let nodes = trio.start().await;
+    let lease = soon("a grant", nodes[0].acquire("db")).await.expect("granted");
+    nodes[0].shutdown().await;
+    assert!(lease.check().is_err());
+    assert_ne!(nodes[0].standing(), Standing::InQuorum);
+    soon("the end", lease.expired()).await;
+}
+
+#[tokio::test]
+async fn a_killed_holder_is_declared_dead_and_its_lease_goes_to_another() {
+    let trio = Trio::new();
+    let nodes = trio.start().await;
+    let lease = soon("a grant", nodes[2].acquire("db")).await.expect("granted");
+    let incarnation = nodes[2].identity().await.expect("runs").incarnation;
+    let (token, id) = (lease.token(), nodes[2].id().clone());
+    nodes[2].shutdown().await;
+    let moved = soon("a grant", nodes[0].acquire("db")).await.expect("granted");
+    assert!(moved.token() > token);
+    for node in &nodes[..2] {
+        let dead = soon("a verdict", async {
+            loop {
+                match node.verdict(&id).await.expect("runs") {
+                    Verdict::Dead { epoch } => break epoch,
+                    _ => tokio::time::sleep(Duration::from_millis(5)).await,
+                }
+            }
+        })
+        .await;
+        assert!(dead < moved.token(), "it was dead before its lease was another's");
+    }
+    // It comes back from its disk, above the life that is over.
+    let back = trio.builder(2).start().await.expect("starts again");
+    standing(&back, Standing::InQuorum).await;
+    assert!(back.identity().await.expect("runs").incarnation > incarnation);
+}
+
+#[tokio::test]
+async fn voters_are_replaced() {
+    let trio = Trio::new();
+    let nodes = trio.start().await;
+    let disk = tempfile::tempdir().expect("a directory");
+    let fourth = Node::builder("lease-test", "n4")
+        .configure(|c| c.interval(Duration::from_millis(50)))
+        .seeds(trio.addrs.iter().map(SocketAddr::to_string))
+        .lease(Duration::from_millis(1000))
+        .data_dir(disk.path())
+        .start()
+        .await
+        .expect("starts");
+    standing(&fourth, Standing::InQuorum).await;
+    assert!(matches!(nodes[0].change_voters([""; 0]).await, Err(NodeError::Command(_))));
+    nodes[0].change_voters(["n1", "n2", "n4"]).await.expect("runs");
+    let n4 = NodeId::new("n4").expect("a name");
+    said(&nodes[1], "a change", |e| match e {
+        Event::View { view } => {
+            view.electorate.next.is_none() && view.electorate.voters.iter().any(|(_, name)| *name == n4)
+        }
+        _ => false,
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_voter_without_a_disk_is_told_what_to_do() {
+    let error = Node::builder("c", "n1").voters(["n1", "n2"]).start().await.expect_err("refused");
+    assert!(matches!(error, StartError::Voter { .. }));
+    assert!(
+        error.to_string().contains("give it one with `data_dir`, or leave it out of `voters`"),
+        "{error}"
+    );
+    let twice = Node::builder("c", "n3").voters(["n1", "n1"]).start().await.expect_err("refused");
+    assert!(matches!(twice, StartError::Config(_)));
+    // One that only follows needs none.
+    assert!(Node::builder("c", "n3").voters(["n1"]).start().await.is_ok());
+}
+
+/// A directory in the way of the temporary file stands for a disk that cannot be written: root may write everywhere else.
+#[tokio::test]
+async fn a_voter_whose_disk_fails_says_so_and_goes_on_watching() {
+    let trio = Trio::new();
+    let nodes = trio.start().await;
+    drop(soon("a grant", nodes[0].acquire("db")).await.expect("granted"));
+    let mut events = nodes[1].events();
+    std::fs::create_dir(trio.disks[1].path().join("state.tmp")).expect("made");
+    // The others decide without it.
+    drop(soon("a grant", nodes[0].acquire("db")).await.expect("granted"));
+    soon("a complaint", async {
+        while !matches!(events.next().await.expect("runs"), Event::StorageFailed) {}
+    })
+    .await;
+    drop(soon("a grant", nodes[2].acquire("other")).await.expect("granted: two are a majority of three"));
+    assert_eq!(nodes[1].members().await.expect("runs").len(), 3);
+    assert!(nodes[0].members().await.expect("runs").len() == 3, "nobody has left");
+}
+
+#[cfg(feature = "faults")]
+mod faults {
+    use super::*;
+    use gossip::faults::{Direction, Fault, LinkFaults};
+
+    /// The third of three, and what is wrong with its links.
+    async fn start(trio: &Trio, what: OnEviction) -> (Vec<Node>, LinkFaults) {
+        let faults = LinkFaults::new(1);
+        let mut nodes = Vec::new();
+        for index in 0..2 {
+            nodes.push(trio.builder(index).start().await.expect("starts"));
+        }
+        nodes.push(trio.builder(2).faults(faults.clone()).on_eviction(what).start().await.expect("starts"));
+        (nodes, faults)
+    }
+
+    fn cut(faults: &LinkFaults) {
+        for direction in [Direction::In, Direction::Out] {
+            faults.set(direction, None, Fault::CUT);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_minority_steps_down_before_the_majority_takes_over_and_returns_by_itself() {
+        let trio = Trio::new();
+        let (nodes, faults) = start(&trio, OnEviction::Return).await;
+        let lease = soon("a grant", nodes[2].acquire("db")).await.expect("granted");
+        let before = nodes[2].identity().await.expect("runs").incarnation;
+        cut(&faults);
+        let over = async {
+            soon("the end", lease.expired()).await;
+            Instant::now()
+        };
+        let taken = async {
+            let moved = soon("a grant", nodes[0].acquire("db")).await.expect("granted");
+            (Instant::now(), moved)
+        };
+        let (over, (taken, moved)) = tokio::join!(over, taken);
+        assert!(over < taken, "never two at once");
+        assert!(moved.token() > lease.token());
+        // Somebody waits through the eviction.
+        let (waiter, _) = tokio::join!(soon("a grant", nodes[2].acquire("mine")), async {
+            faults.heal();
+            soon("another life", nodes[2].reborn(before)).await.expect("runs");
+        });
+        assert!(waiter.expect("granted in the new life").token() > moved.token());
+        assert!(lease.check().is_err());
+    }
+
+    #[tokio::test]
+    async fn one_that_is_told_to_stop_stops() {
+        let trio = Trio::new();
+        let (nodes, faults) = start(&trio, OnEviction::Stop).await;
+        standing(&nodes[2], Standing::InQuorum).await;
+        cut(&faults);
+        let id = nodes[2].id().clone();
+        soon("a verdict", async {
+            while !matches!(nodes[0].verdict(&id).await.expect("runs"), Verdict::Dead { .. }) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        })
+        .await;
+        faults.heal();
+        assert!(matches!(soon("the stop", nodes[2].stopped()).await, StopReason::Evicted { .. }));
+        let identity = nodes[2].identity().await;
+        assert!(identity.is_err());
+    }
+}
