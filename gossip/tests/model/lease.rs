@@ -986,7 +986,7 @@ fn voters_change_further() {
 }
 
 /// As many states as are generated before the larger configurations are cut.
-const FAR: usize = 10_000_000;
+const FAR: usize = 5_000_000;
 
 #[test]
 fn voters_hold() {

@@ -9,6 +9,7 @@
 
 mod explore;
 mod genesis;
+mod holder;
 mod lease;
 mod opinion;
 mod register;
