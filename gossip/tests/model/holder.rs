@@ -349,8 +349,8 @@ impl Model for Holders {
 }
 
 fn later_token(state: &State) -> Option<Epoch> {
-    let grants = state.chain.iter().filter(|(_, _, d)| matches!(d, Some(Delta::Acquire { .. })));
-    grants.last().map(|(view, _, _)| view.epoch)
+    let mut grants = state.chain.iter().filter(|(_, _, d)| matches!(d, Some(Delta::Acquire { .. })));
+    grants.next_back().map(|(view, _, _)| view.epoch)
 }
 
 const S5: &str = "S5: no two hold a lease at once";

@@ -484,7 +484,7 @@ fn register_one_epoch() {
 #[test]
 fn register_crashes() {
     let crashes = Scope { crashes: 1, rounds: 1, ..Scope::default() };
-    let one = Scope { asked: vec![0], slow_disks: true, wipes: true, ..crashes.clone() };
+    let one = Scope { asked: vec![0], slow_disks: true, wipes: true, ..crashes };
     check("register, one proposer, a crash during a write, a disk lost", one.clone());
     mutant(Mutant::SameLife, one);
     mutant(Mutant::ForgetsPromise, crashes.clone());
