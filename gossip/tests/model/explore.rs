@@ -47,7 +47,7 @@ where
             }
             _ => {
                 if let Some(path) = path {
-                    panic!("{name}: {} does not hold:\n{}", property.name, steps(path.into_actions()));
+                    panic!("{name}: {} does not hold:\n{}", property.name, steps(&path.into_actions()));
                 }
             }
         }
@@ -66,7 +66,7 @@ where
     let checker = model.checker().threads(1).finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
     report(name, &checker, begun, "mutant");
     let Some(path) = checker.discovery(property) else { panic!("{name}: the mutant went unnoticed") };
-    println!("  caught: {property}\n{}", steps(path.into_actions()));
+    println!("  caught: {property}\n{}", steps(&path.into_actions()));
 }
 
 fn report<M: Model>(name: &str, checker: &impl Checker<M>, begun: Instant, end: &str)
@@ -82,6 +82,6 @@ where
     );
 }
 
-fn steps(actions: Vec<impl Debug>) -> String {
+fn steps(actions: &[impl Debug]) -> String {
     actions.iter().map(|action| format!("    {action:?}\n")).collect()
 }

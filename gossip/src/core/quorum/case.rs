@@ -226,10 +226,12 @@ impl<R: Register> Quorum<R> {
 
 impl Cases {
     /// Hashes what has been answered and certified.
-    pub(super) fn gist(&self, into: &mut impl Hasher) {
+    pub(super) fn gist(&self, now: Duration, into: &mut impl Hasher) {
         for (subject, case) in &self.open {
             (subject, &case.certificates, case.certified).hash(into);
-            case.answers.iter().for_each(|(voter, (opinion, _))| (voter, opinion).hash(into));
+            for (voter, (opinion, asked)) in &case.answers {
+                (voter, opinion, now.saturating_sub(*asked)).hash(into);
+            }
         }
     }
 }

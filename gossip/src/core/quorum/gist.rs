@@ -29,7 +29,7 @@ impl<R: Register + Hash> Quorum<R> {
         self.vouched.gist(now, into);
         self.stand.standing.hash(into);
         self.founding.gist(into);
-        self.cases.gist(into);
+        self.cases.gist(self.now.boot, into);
         self.requests.gist(into);
         // Without a seal there is nothing that its age decides.
         let sealed = self.view().filter(|view| view.electorate.next.is_some());
