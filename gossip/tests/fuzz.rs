@@ -83,7 +83,9 @@ fn kinds(prefix: &str) -> Vec<Vec<u8>> {
 
 #[test]
 fn every_kind_is_sampled() {
-    for prefix in ["", "quorum_", "quorum_register_", "quorum_register_accept_", "quorum_request_"] {
+    let inner =
+        ["register_", "register_accept_", "request_", "denied_"].map(|inner| format!("quorum_{inner}"));
+    for prefix in ["", "quorum_"].into_iter().chain(inner.iter().map(String::as_str)) {
         let kinds = kinds(prefix);
         // Nothing but one byte says of which kind they are. A datagram that ends with it is incomplete, unless the kind is
         // not even known.

@@ -169,6 +169,12 @@ fn an_idle_heartbeat_is_small() {
     assert!(bytes.len() <= 56, "{}", bytes.len());
 }
 
+/// A head is copied a few times on its way out of the decoder, and heartbeats are most of what there is.
+#[test]
+fn every_head_is_little_to_copy() {
+    assert!(size_of::<Head>() <= size_of::<Heartbeat>() + 8, "{}", size_of::<Head>());
+}
+
 #[test]
 fn whatever_is_cut_short_or_damaged_is_refused() {
     for (name, head, items) in samples() {

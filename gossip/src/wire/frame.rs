@@ -166,7 +166,7 @@ pub struct Encoder<'a> {
 impl<'a> Encoder<'a> {
     /// Begins a datagram.
     ///
-    /// Every head fits: the longest, a summary, has less than 300 bytes.
+    /// Every head fits: the longest, a part of a snapshot, makes a datagram of 1,105 bytes.
     pub fn new(
         config: &'a Config,
         buf: &'a mut [u8; DATAGRAM_MAX],

@@ -177,14 +177,14 @@ impl From<Bucket> for u8 {
 /// 64 digests of four bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sums {
-    // Two halves, because serde knows arrays up to 32.
-    halves: [[Tag; 32]; 2],
+    // Two halves, because serde knows arrays up to 32. Boxed, because every head would be as large as the largest.
+    halves: Box<[[Tag; 32]; 2]>,
 }
 
 impl Sums {
     /// From one digest per bucket.
     pub fn from_fn(mut digest: impl FnMut(usize) -> u32) -> Self {
-        let mut halves = [[Tag(0); 32]; 2];
+        let mut halves = Box::new([[Tag(0); 32]; 2]);
         for (h, half) in halves.iter_mut().enumerate() {
             for (i, tag) in half.iter_mut().enumerate() {
                 *tag = Tag(digest(32 * h + i));
