@@ -13,7 +13,7 @@ use sim::run::{Mutation, env, run, run_seeds, shrink};
 /// Mixed faults, 5 to 30 nodes a run.
 #[test]
 fn seeds() {
-    let (first, count) = (env("SIM_FIRST", 1), env("SIM_SEEDS", 2000));
+    let (first, count) = (env("SIM_FIRST", 1), env("SIM_SEEDS", 5000));
     eprintln!("seeds {first} to {}", first + count - 1);
     let failures = run_seeds(first, count);
     assert!(failures.is_empty(), "{} seeds failed, the first: {}", failures.len(), failures[0]);
