@@ -8,10 +8,13 @@ mod fuzz;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use fuzz::{cast, decode, sample, script};
+use fuzz::cast::Disk;
+use fuzz::{cast, decode, said, sample, script};
+use gossip::Epoch;
+use gossip::core::quorum::{Delta, Message, VouchFor};
 use gossip::wire::{self, Head, Reject};
 
 type Inputs = BTreeMap<String, Vec<u8>>;
@@ -29,20 +32,70 @@ fn scripts() -> Inputs {
     let heads: Vec<Head> = sample::heads().collect();
     let heartbeat = sample::datagram(1, &heads[0]);
     let about = |head: &Head| {
-        let datagram = sample::datagram(1, head);
+        let heard = [script::beginning(Disk::Founded, true), script::step(1, 5, &heartbeat)].concat();
+        let said = match head {
+            Head::Quorum(envelope) => script::say(1, 2, &envelope.message),
+            _ => script::step(1, 2, &sample::datagram(1, head)),
+        };
         let tick = script::step(2, 6, &[]);
-        [script::step(1, 5, &heartbeat), script::step(1, 2, &datagram), tick.clone(), tick].concat()
+        [heard, said, tick.clone(), tick].concat()
     };
     let mut scripts: Inputs = heads.iter().map(|head| (sample::name(head), about(head))).collect();
-    let from_all = |heads: &[Head], from: Range<u8>| {
-        let step = |from, head| script::step(from, 3, &sample::datagram(from, head));
-        from.flat_map(|from| heads.iter().flat_map(move |head| step(from, head))).collect()
-    };
     let about_views = heads.iter().position(|head| matches!(head, Head::Quorum(_))).expect("the last head");
-    let (about_members, about_views) = heads.split_at(about_views);
-    scripts.insert("everything".to_owned(), from_all(about_members, 1..cast::KNOWN));
-    scripts.insert("everything_quorum".to_owned(), from_all(about_views, 1..cast::VOTERS));
+    let members = (1..cast::KNOWN).flat_map(|from| {
+        heads[..about_views].iter().flat_map(move |head| script::step(from, 3, &sample::datagram(from, head)))
+    });
+    let everything = [script::beginning(Disk::None, true), members.collect()].concat();
+    scripts.insert("everything".to_owned(), everything);
+    for (name, disk, fast) in [
+        ("new", Disk::New, true),
+        ("founded", Disk::Founded, true),
+        ("later", Disk::Later, true),
+        ("slow", Disk::Founded, false),
+    ] {
+        scripts.insert(format!("everything_{name}"), voting(disk, fast));
+    }
+    scripts.insert("decisions_while_the_disk_hangs".to_owned(), hanging());
     scripts
+}
+
+/// More decisions than a node may keep, all of which would have to be written.
+fn hanging() -> Vec<u8> {
+    let mut script = script::beginning(Disk::Founded, false);
+    for number in 0..200 {
+        let length = VouchFor::clamped(Duration::from_millis(500 + number));
+        let (epoch, before) = (Epoch::GENESIS, 0);
+        let decided = Message::Decided { epoch, before, delta: Delta::SetVouch(length) };
+        script.extend(script::say(1, 2, &decided));
+        if number == 0 {
+            script.extend(script::act(1, 0, script::BEGIN_WRITE, &[]));
+        }
+    }
+    script.extend(script::act(1, 0, script::WRITTEN, &[]));
+    script
+}
+
+/// All kinds of messages about views, each fitted to the view of the node, between heartbeats, while it writes and asks.
+fn voting(disk: Disk, fast: bool) -> Vec<u8> {
+    let heartbeat = sample::heads().next().expect("the first");
+    let mut script = script::beginning(disk, fast);
+    script.extend(script::act(1, 0, script::ACQUIRE, &[]));
+    for (number, message) in said::messages().enumerate() {
+        for from in 1..cast::VOTERS {
+            script.extend(script::step(from, 3, &sample::datagram(from, &heartbeat)));
+            script.extend(script::say(from, 1, &message));
+        }
+        script.extend(script::act(
+            1,
+            1,
+            if number % 2 == 0 { script::BEGIN_WRITE } else { script::WRITTEN },
+            &[],
+        ));
+    }
+    for action in [script::RELEASE, script::CHANGE, script::BEGIN_WRITE, script::NOT_WRITTEN] {
+        script.extend(script::act(2, 5, action, &[]));
+    }
+    script
 }
 
 fn on_disk(target: &str) -> Inputs {

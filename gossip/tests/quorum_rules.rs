@@ -468,6 +468,28 @@ fn a_founder_that_missed_the_beginning_follows_the_history_it_agreed_to() {
     assert_eq!(voter.quorum.view(), Some(&later));
 }
 
+#[test]
+fn decisions_do_not_pile_up_while_the_disk_hangs() {
+    let mut voter = Bench::new("b", 2, 1);
+    let mut seen = voter.chain.epoch;
+    voter.learn(Delta::SetVouch(VouchFor::clamped(499 * MS)));
+    assert!(voter.quorum.poll_write().is_some(), "and it hangs");
+    for number in 0..1000 {
+        voter.learn(Delta::SetVouch(VouchFor::clamped((500 + number) * MS)));
+    }
+    assert!(voter.quorum.load().adopted <= 64, "{:?}", voter.quorum.load());
+    // Each of those that are told follows from the one before, and the last one is the newest.
+    voter.quorum.handle_written(Now::from(voter.now), &voter.sees, true);
+    voter.write(true);
+    for output in voter.outputs() {
+        if let Output::Adopted { view, before, .. } = output {
+            assert_eq!(before.map(|before| before.epoch), Some(seen));
+            seen = view.epoch;
+        }
+    }
+    assert_eq!(seen, voter.chain.epoch);
+}
+
 /// The first epoch there is: keeps the helpers honest.
 #[test]
 fn the_bench_follows_a_chain() {

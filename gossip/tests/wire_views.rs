@@ -13,7 +13,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fuzz::cast::{self, config};
+use fuzz::cast::{self, Disk, config};
+use fuzz::said::later_view as full_view;
 use fuzz::{said, sample};
 use gossip::core::quorum::{
     Cause, Delta, Denial, Durable, Electorate, Envelope, Epoch, Founders, GONE_MAX, GenesisId, Gone, Grant,
@@ -70,35 +71,11 @@ fn every_message_has_the_bytes_it_always_had() {
     }
 }
 
-/// With something in every field.
-fn full_view() -> View {
-    let mut view = cast::view();
-    let incarnation = Incarnation::FIRST.next();
-    view.epoch = Epoch::try_from(300).expect("in range");
-    view.electorate.since = Epoch::try_from(290).expect("in range");
-    view.electorate.next = Some(said::voters(1..5));
-    for (number, cause) in [(5, Cause::Dead), (6, Cause::Left)] {
-        assert!(
-            view.gone.insert(said::id(number), Gone { incarnation, cause, epoch: Epoch::GENESIS.next() })
-        );
-    }
-    view.floor = Some(Incarnation::FIRST);
-    assert!(view.suspended.insert(said::id(7), Suspension { incarnation, since: view.electorate.since }));
-    let grant = Grant { owner: said::owner(), request: 3, token: Epoch::GENESIS.next() };
-    assert!(view.leases.insert(said::id(1), grant));
-    view
-}
-
 fn full_durable() -> Durable {
-    let Message::Register { message: RegisterMessage::Prepare { ballot }, .. } =
-        samples_of("quorum_register_prepare")
-    else {
-        panic!("not what it is called")
-    };
     Durable {
         founders: Some(cast::founders()),
         view: Some(Arc::new(full_view())),
-        ballots: Ballots { promised: Some(ballot), accepted: Some((ballot, said::first_delta())) },
+        ballots: said::ballots(),
         vouch_for_max: Some(VouchFor::clamped(Duration::from_secs(3))),
     }
 }
@@ -317,7 +294,7 @@ fn a_view_at_all_its_limits_can_be_stored_and_passed_on() {
     assert_eq!(unpack(&pack(&durable)), Ok(durable));
     // In parts, to a node that knows of none.
     let (epoch, hash, len) = (view.epoch, view.hash(), whole.len() as u32);
-    let mut node = cast::node();
+    let mut node = cast::node(Disk::New);
     let now = Now::from(Duration::from_secs(1));
     for (number, part) in whole.chunks(Bytes::LEN_MAX).enumerate() {
         let at = (number * Bytes::LEN_MAX) as u32;

@@ -6,8 +6,10 @@ use std::iter;
 use std::time::Duration;
 
 use gossip::core::quorum::{
-    Delta, Denial, Envelope, Epoch, Message, Names, Subject, Subjects, Voters, VouchFor, Wish,
+    Cause, Delta, Denial, Envelope, Epoch, Gone, Grant, Message, Names, Subject, Subjects, Suspension, View,
+    Voters, VouchFor, Wish,
 };
+use gossip::core::register::Ballots;
 use gossip::wire::{Ballot, Bytes, RegisterMessage, Round};
 use gossip::{Identity, Incarnation, NodeId, Opinion};
 
@@ -41,6 +43,28 @@ pub fn name(message: &Message) -> String {
 pub fn word(value: &impl Debug) -> String {
     let said = format!("{value:?}");
     said.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default().to_lowercase()
+}
+
+/// With something in every field.
+pub fn later_view() -> View {
+    let mut view = cast::view();
+    let incarnation = Incarnation::FIRST.next();
+    view.epoch = Epoch::try_from(300).expect("in range");
+    view.electorate.since = Epoch::try_from(290).expect("in range");
+    view.electorate.next = Some(voters(1..5));
+    for (number, cause) in [(5, Cause::Dead), (6, Cause::Left)] {
+        assert!(view.gone.insert(id(number), Gone { incarnation, cause, epoch: Epoch::GENESIS.next() }));
+    }
+    view.floor = Some(Incarnation::FIRST);
+    assert!(view.suspended.insert(id(7), Suspension { incarnation, since: view.electorate.since }));
+    let grant = Grant { owner: owner(), request: 3, token: Epoch::GENESIS.next() };
+    assert!(view.leases.insert(id(1), grant));
+    view
+}
+
+/// Promised and accepted about the view after that.
+pub fn ballots() -> Ballots {
+    Ballots { promised: Some(ballot(2)), accepted: Some((ballot(2), first_delta())) }
 }
 
 pub fn first() -> Message {

@@ -257,9 +257,8 @@ impl Node {
                 let Identity { id, incarnation, .. } = &record.identity;
                 self.events.push(Event::Left { id: id.clone(), incarnation: *incarnation });
             }
-            if let Some(peer) = self.peers.by_key(key) {
-                self.voter_addrs.retain(|(known, _)| *known != record.identity.storage);
-                self.voter_addrs.push((record.identity.storage, peer.addr));
+            if let Some(addr) = self.peers.by_key(key).map(|peer| peer.addr) {
+                self.note_voter(addr, record.identity.storage);
             }
             let own = self.key;
             self.rings.remove(key, &self.members.keys().filter(move |&k| k != own));
@@ -359,5 +358,67 @@ impl Node {
     /// This node's part in the quorum, to ask questions of.
     pub fn quorum(&self) -> &super::quorum::Quorum {
         &self.quorum
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::expect_used, reason = "helpers of tests are tests")]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::core::Setup;
+    use crate::core::identity::{BootId, Identity, Incarnation, Version};
+    use crate::core::quorum::{Founders, VouchFor};
+    use crate::core::record::{Metadata, Record, Status};
+
+    fn identity(number: u8) -> Identity {
+        Identity {
+            id: NodeId::new(format!("n{number}")).expect("a name"),
+            storage: StorageId([number; 16]),
+            incarnation: Incarnation::FIRST,
+            boot: BootId([number; 16]),
+        }
+    }
+
+    fn addr(number: u8) -> SocketAddr {
+        SocketAddr::from(([10, 0, 0, number], 7000))
+    }
+
+    /// Voter 1 of a history of voters 1 and 2.
+    fn voter() -> Node {
+        let mut voters = Voters::default();
+        for number in 1..=2 {
+            assert!(voters.insert(identity(number).storage, identity(number).id));
+        }
+        let view = Founders { voters, vouch_for: VouchFor::clamped(Duration::from_secs(1)) }.view();
+        let setup = Setup {
+            config: Config::builder("voters").build().expect("valid"),
+            identity: identity(1),
+            addr: addr(1),
+            seeds: Vec::new(),
+            metadata: Metadata::default(),
+            durable: Durable { view: Some(view.into()), ..Durable::default() },
+            rng_seed: 1,
+        };
+        Node::new(Now::from(Duration::ZERO), setup)
+    }
+
+    /// However many nodes come and go in the life of a node.
+    #[test]
+    fn only_voters_are_remembered_beyond_their_lives() {
+        let mut node = voter();
+        for number in 2..100 {
+            let record = Record {
+                identity: identity(number),
+                version: Version::FIRST,
+                addr: addr(number),
+                status: Status::Running,
+                metadata: Metadata::default(),
+            };
+            node.introduce(Now::from(Duration::ZERO), [record.into()]);
+            assert!(node.peers.by_key(identity(number).id.key()).is_some());
+            node.bury(identity(number).id.key());
+        }
+        assert_eq!(node.voter_addrs, [(identity(2).storage, addr(2))]);
     }
 }

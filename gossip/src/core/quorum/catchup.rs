@@ -55,6 +55,16 @@ impl Catchup {
     const SERVED_FOR: Duration = Duration::from_secs(30);
     /// Longer than any view.
     const SNAPSHOT_MAX: u32 = 1 << 17;
+
+    pub(super) fn steps(&self) -> usize {
+        self.steps.len()
+    }
+
+    /// Bytes of what is being read and served.
+    pub(super) fn snapshots(&self) -> usize {
+        let reading = self.reading.as_ref().map_or(0, |reading| reading.bytes.len());
+        reading + self.serving.as_ref().map_or(0, |serving| serving.whole.len())
+    }
 }
 
 /// Learning.

@@ -41,6 +41,10 @@ impl Inquiries {
         Self { open: BTreeMap::new(), next_question: first_question }
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.open.len()
+    }
+
     pub(super) fn due(&self) -> Option<Duration> {
         self.open.values().map(|inquiry| inquiry.until).min()
     }

@@ -178,6 +178,8 @@ pub struct Outputs {
 
 impl Outputs {
     const MAX: usize = 4096;
+    /// Views that wait, each as a whole: what was decided beyond them is told as one step from the last.
+    const ADOPTED_MAX: usize = 64;
 
     /// Queues an output that may leave once the disk has come to `version`.
     pub fn push(&mut self, output: Output, version: u64) {
@@ -188,7 +190,24 @@ impl Outputs {
             self.queue.remove(at);
             self.dropped += 1;
         }
-        self.queue.push_back((version, output));
+        if let Some(output) = self.merged(output, version) {
+            self.queue.push_back((version, output));
+        }
+    }
+
+    /// Makes one step of the newest view that waits and of one to follow it, if there are too many; or gives it back.
+    fn merged(&mut self, output: Output, version: u64) -> Option<Output> {
+        let Output::Adopted { view, before, decided_here } = output else { return Some(output) };
+        if self.adopted() >= Self::ADOPTED_MAX {
+            for (known_version, known) in self.queue.iter_mut().rev() {
+                if let Output::Adopted { view: known, decided_here: known_here, .. } = known {
+                    (*known, *known_version) = (view, version);
+                    *known_here |= decided_here;
+                    return None;
+                }
+            }
+        }
+        Some(Output::Adopted { view, before, decided_here })
     }
 
     /// The next output for which the disk has come far enough. What waits holds up nothing that need not: that a lease has
@@ -201,6 +220,21 @@ impl Outputs {
     /// Drops messages that were to leave only once the disk had come further than this.
     pub fn forget_unwritten(&mut self, written: u64) {
         self.queue.retain(|(version, output)| *version <= written || !matches!(output, Output::Send { .. }));
+    }
+
+    /// How many wait.
+    pub fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Whether none does.
+    pub fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// How many of them are views.
+    pub fn adopted(&self) -> usize {
+        self.queue.iter().filter(|(_, output)| matches!(output, Output::Adopted { .. })).count()
     }
 
     /// How many were dropped.

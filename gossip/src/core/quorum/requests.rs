@@ -31,6 +31,10 @@ struct Request {
 impl Requests {
     /// Beyond it the oldest are forgotten, and asked again.
     const MAX: usize = 256;
+
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
+    }
 }
 
 impl Request {
