@@ -417,7 +417,7 @@ mod tests {
             };
             node.introduce(Now::from(Duration::ZERO), [record.into()]);
             assert!(node.peers.by_key(identity(number).id.key()).is_some());
-            node.bury(identity(number).id.key());
+            node.bury(identity(number).id.key(), false);
         }
         assert_eq!(node.voter_addrs, [(identity(2).storage, addr(2))]);
     }
