@@ -1,8 +1,8 @@
 //! UDP membership gossip with calibrated suspicion.
 //!
 //! Every node knows every member, exchanges heartbeats with some of them, and knows what every observer thinks of those
-//! it observes. An opinion is only an opinion: this crate tells suspicion, which one observer computes, from what others
-//! may conclude from many.
+//! it observes. An opinion is only an opinion: that a node is dead, and who holds which lease, a majority of *voters* decides, in
+//! numbered [views](View) that are the same everywhere.
 //!
 //! ```
 //! use gossip::{Event, Node, NodeId};
@@ -57,7 +57,12 @@
 //!   the node; only if they do not, an *opinion* changes at the threshold, and is published with a version.
 //! - **Silence that was one's own** is nobody's fault: a process that was not scheduled takes that time out of
 //!   everybody's silence before it judges, and one that hears nobody at all is unsure of them rather than suspicious.
-//! - **Nobody is forgotten** who did not leave: members out of reach are called again, so that halves of a cluster find
+//! - **Verdicts** are decided by the voters ([`ConfigBuilder::voters`]): a view suspends a node, so that voters stop vouching for
+//!   it; once a majority certifies that all it vouched has run out, a view declares that life of it dead, for ever. See
+//!   [`Verdict`], [`Event::Verdict`], and `docs/protocol.md` in the repository.
+//! - **Leases** are granted in views ([`Node::acquire`]); the number of the view is the fencing token. A lease is good while a
+//!   majority vouches for the node, by the node's own clock; [`Lease::check`] looks at that clock at the moment of use.
+//! - **Nobody is forgotten** who did not leave, and is not dead by decision: members out of reach are called again, so that halves of a cluster find
 //!   each other after a partition of any length.
 //!
 //! # Running it
