@@ -367,7 +367,7 @@ fn holders() {
         holds(
             "holders, five views, asked twice",
             Holders { epochs: 5, asks: 2, mutant: None },
-            Some(5_000_000),
+            Some(2_000_000),
         );
     }
 }

@@ -494,7 +494,7 @@ fn register_crashes() {
 /// Too many states to finish: as many as are reached, breadth first.
 #[test]
 fn register_further() {
-    let far = if full() { 5_000_000 } else { 100_000 };
+    let far = if full() { 2_000_000 } else { 100_000 };
     let cut = |name: &str, scope| holds(name, Epochs(scope), Some(far));
     let all = Scope { crashes: 1, slow_disks: true, timers: true, wipes: true, ..Scope::default() };
     cut("register, two proposers, two rounds", Scope::default());
