@@ -161,7 +161,9 @@ impl<R: Register> Quorum<R> {
     pub(super) fn on_sealed(&mut self, from: StorageId, epoch: Epoch, certified: Option<Epoch>) {
         let Some(view) = self.view() else { return };
         if view.electorate.next.is_some() && view.electorate.vouches(&from) {
-            self.changing.heard.insert(from, (epoch, certified));
+            // Of two words the newer counts, whichever comes last.
+            let known = self.changing.heard.entry(from).or_insert((epoch, certified));
+            *known = (epoch, certified).max(*known);
         }
     }
 }
