@@ -125,10 +125,7 @@ impl Fleet {
         if self.call.nice > 0 {
             command.extend(["nice".into(), "-n".into(), self.call.nice.to_string()]);
         }
-        let data = match &self.call.data {
-            Some((other, dir)) if *other == node => dir.clone(),
-            _ => self.data.path().join(format!("n{}", node + 1)),
-        };
+        let data = self.data_of(node);
         let voters = self.call.voters.min(self.call.nodes);
         command.extend(self.system.command(node, self.network.addr(node), &seeds, &data, voters));
         let host = &mut self.hosts[node];
@@ -136,6 +133,26 @@ impl Fleet {
         host.process = Some(Process::start(&command, node, host.life, self.begun, &self.outbox)?);
         host.state = State::Running;
         Ok(())
+    }
+
+    /// Where a node keeps its state.
+    fn data_of(&self, node: usize) -> PathBuf {
+        match &self.call.data {
+            Some((other, dir)) if *other == node => dir.clone(),
+            _ => self.data.path().join(format!("n{}", node + 1)),
+        }
+    }
+
+    /// What a process said, without the directories of this machine.
+    pub(crate) fn without_paths(&self, text: &str) -> String {
+        let other = self.call.data.iter().map(|(_, dir)| dir.as_path());
+        let dirs = other.filter_map(|dir| dir.parent()).chain([self.data.path()]);
+        dirs.fold(text.to_owned(), |text, dir| text.replace(&*dir.to_string_lossy(), "…"))
+    }
+
+    /// Removes the state of a node that is down.
+    pub(crate) fn wipe(&mut self, node: usize) -> anyhow::Result<()> {
+        std::fs::remove_dir_all(self.data_of(node)).with_context(|| format!("cannot wipe n{}", node + 1))
     }
 
     /// SIGKILL, which works on a stopped process too; waits until it is gone.
