@@ -18,33 +18,20 @@ pub(super) fn no_healthy_dead(log: &Log) -> Judgement {
         return Judgement::Open("nobody speaks of verdicts".into());
     }
     let presence = Presence::of(log);
-    let mut dead = 0;
-    for (at, by, line) in log.said() {
-        let Line::Verdict { target, verdict, epoch, .. } = line else { continue };
-        if verdict != "dead" {
-            continue;
-        }
-        dead += 1;
-        // News of a death may be older than the start of the one who hears it, and than that of the dead one's next life.
-        let first = log.said().find_map(|(t, _, l)| match l {
-            Line::Verdict { target: other, verdict, epoch: e, .. }
-                if other == target && verdict == "dead" && e == epoch =>
-            {
-                Some(t)
-            }
-            _ => None,
-        });
-        let at = first.unwrap_or(at);
-        if presence.running_for(*target, at).is_some_and(|running| running > GRACE_S)
-            && !cut_off(log, *target, at)
-        {
-            let (by, target) = (name(by), name(*target));
+    for death in deaths(log) {
+        // One that has only just gone on may have been declared dead before it did.
+        let runs = presence.running_for(death.target, death.at).is_some_and(|running| running > GRACE_S);
+        if runs && death.of_a_running_life(log) && !cut_off(log, death.target, death.at) {
+            let (by, target) = (name(death.by), name(death.target));
             return Judgement::Broken(format!(
-                "{by} reports that {target} is dead in view {epoch} at {at:.1} s"
+                "{by} reports that {target} is dead in view {} at {:.1} s",
+                death.epoch, death.at
             ));
         }
     }
-    Judgement::Held(format!("{dead} reports of deaths, all of nodes that were down"))
+    let dead = log.said().filter(|(_, _, line)| matches!(line, Line::Verdict { verdict, .. } if verdict == "dead"));
+    let dead = dead.count();
+    Judgement::Held(format!("{dead} reports of deaths, all of nodes that were down or out of reach"))
 }
 
 /// Whether a fault kept this node from somebody at a moment, or made it sick: a majority may be right to evict it.
@@ -130,54 +117,65 @@ pub(crate) fn quantile(sorted: &[f64], share: f64) -> f64 {
 }
 
 pub(super) fn same_order(log: &Log) -> Judgement {
-    let mut decided: BTreeMap<u64, (usize, (usize, u64, &str))> = BTreeMap::new();
-    let mut newest = vec![0; log.nodes];
-    let mut reports = 0;
+    use crate::adversity::observe::What;
+    // By node, in its present life: what it has reported of its newest view. One view can be about several nodes.
+    let mut newest: Vec<(u64, Vec<Decided<'_>>)> = vec![(0, Vec::new()); log.nodes];
+    // By epoch: the longest report of it.
+    let mut reports: BTreeMap<u64, (usize, Vec<Decided<'_>>)> = BTreeMap::new();
+    let mut count = 0;
     for entry in &log.entries {
-        use crate::adversity::observe::What;
         let (by, line) = match &entry.what {
             What::Said { by, line, .. } => (*by, line),
             What::Did(Deed::Started(node)) => {
-                newest[*node] = 0;
+                newest[*node] = (0, Vec::new());
                 continue;
             }
             _ => continue,
         };
         match line {
-            Line::Started { .. } => newest[by] = 0,
+            Line::Started { .. } => newest[by] = (0, Vec::new()),
             Line::Verdict { target, incarnation, verdict, epoch } if *epoch > 0 => {
-                reports += 1;
-                if *epoch < newest[by] {
+                count += 1;
+                let (known, decided) = &mut newest[by];
+                if epoch < known {
                     return Judgement::Broken(format!(
-                        "{} reports the verdict of view {epoch} after that of view {} at {:.1} s",
+                        "{} reports the verdict of view {epoch} after that of view {known} at {:.1} s",
                         name(by),
-                        newest[by],
                         entry.at
                     ));
                 }
-                newest[by] = *epoch;
-                let this = (*target, *incarnation, verdict.as_str());
-                let (first, held) = *decided.entry(*epoch).or_insert((by, this));
-                if held != this {
-                    return Judgement::Broken(format!(
-                        "view {epoch}: {} says that {} is {}, {} that {} is {}",
-                        name(first),
-                        name(held.0),
-                        held.2,
-                        name(by),
-                        name(*target),
-                        verdict
-                    ));
+                if epoch > known {
+                    (*known, *decided) = (*epoch, Vec::new());
+                }
+                decided.push((*target, *incarnation, verdict));
+                let (first, longest) = reports.entry(*epoch).or_insert_with(|| (by, Vec::new()));
+                let place = decided.len() - 1;
+                match longest.get(place) {
+                    Some(held) if *held != decided[place] => {
+                        return Judgement::Broken(format!(
+                            "view {epoch}: {} says that {} is {}, {} that {} is {verdict}",
+                            name(*first),
+                            name(held.0),
+                            held.2,
+                            name(by),
+                            name(*target)
+                        ));
+                    }
+                    Some(_) => {}
+                    None => longest.push(decided[place]),
                 }
             }
             _ => {}
         }
     }
-    match decided.len() {
+    match reports.len() {
         0 => Judgement::Open("nothing was decided about anybody".into()),
-        count => Judgement::Held(format!("{count} verdicts, {reports} reports")),
+        views => Judgement::Held(format!("{views} views with verdicts, {count} reports")),
     }
 }
+
+/// A node, its incarnation, and what it is.
+type Decided<'a> = (usize, u64, &'a str);
 
 pub(super) fn majorities_decide(log: &Log) -> Judgement {
     let quorum = Quorum::of(log);
@@ -203,11 +201,15 @@ pub(super) fn majorities_decide(log: &Log) -> Judgement {
 
 pub(super) fn views_never_go_back(log: &Log) -> Judgement {
     let mut newest = vec![0; log.nodes];
+    // Follows the views, as it should, and will have forgotten them after its next start.
+    let mut failed = vec![false; log.nodes];
     let mut views = 0;
     for entry in &log.entries {
         use crate::adversity::observe::What;
         match &entry.what {
             What::Did(Deed::Wiped(node)) => newest[*node] = 0,
+            What::Did(Deed::Started(node)) => failed[*node] = false,
+            What::Said { by, line: Line::StorageFailed, .. } => failed[*by] = true,
             What::Said { by, line: Line::View(view), .. } => {
                 views += 1;
                 if view.epoch < newest[*by] {
@@ -219,7 +221,9 @@ pub(super) fn views_never_go_back(log: &Log) -> Judgement {
                         newest[*by]
                     ));
                 }
-                newest[*by] = view.epoch;
+                if !failed[*by] {
+                    newest[*by] = view.epoch;
+                }
             }
             _ => {}
         }
@@ -236,8 +240,10 @@ pub(super) fn steps_down_first(log: &Log) -> Judgement {
     let holds = super::lease::holds(log);
     let (mut least, mut live) = (f64::INFINITY, 0);
     for death in deaths(log) {
-        // One that was stopped could say nothing, and one that was down needs not.
-        if presence.running_for(death.target, death.at).is_none_or(|running| running < GRACE_S) {
+        // One that was stopped could say nothing, nor could one that has only just gone on, and one that was down needs not.
+        if presence.running_for(death.target, death.at).is_none_or(|running| running < GRACE_S)
+            || !death.of_a_running_life(log)
+        {
             continue;
         }
         let late = |what: &str| {
@@ -326,7 +332,9 @@ pub(super) fn evicted_return(log: &Log, seconds: f64) -> Judgement {
     let presence = Presence::of(log);
     let (mut longest, mut times): (f64, usize) = (0.0, 0);
     for death in deaths(log) {
-        if presence.running_for(death.target, death.at).is_none_or(|running| running < GRACE_S) {
+        if presence.running_for(death.target, death.at).is_none_or(|running| running < GRACE_S)
+            || !death.of_a_running_life(log)
+        {
             continue;
         }
         // It can know only once it hears the others again.
@@ -498,6 +506,18 @@ mod tests {
     }
 
     #[test]
+    fn the_death_of_an_earlier_life_is_no_mistake_and_that_of_a_later_one_is() {
+        for (incarnation, broken) in [(2, false), (1, true)] {
+            let mut log = healthy(3);
+            log.did(4.0, Deed::Killed(1));
+            log.did(5.0, Deed::Started(1));
+            log.says(5.1, 1, Line::Started { incarnation });
+            log.says(7.0, 0, dead(1));
+            assert_eq!(no_healthy_dead(&log).is_broken(), broken);
+        }
+    }
+
+    #[test]
     fn a_death_that_is_not_declared_or_not_heard_of_is_caught() {
         let mut log = healthy(3);
         log.did(4.0, Deed::Killed(1));
@@ -551,9 +571,18 @@ mod tests {
         log.verdict(5.0, 0, 3, "suspended", 1);
         log.verdict(5.0, 1, 3, "suspended", 1);
         log.verdict(6.0, 0, 3, "dead", 2);
-        assert!(matches!(same_order(&log), Judgement::Held(_)));
+        log.verdict(6.0, 0, 4, "dead", 2);
+        log.verdict(6.0, 1, 3, "dead", 2);
+        assert!(matches!(same_order(&log), Judgement::Held(_)), "n2 has not got so far");
         log.verdict(6.1, 0, 3, "suspended", 1);
         assert!(same_order(&log).is_broken(), "the earlier one later");
+
+        let mut log = healthy(5);
+        for (by, first, second) in [(0, 3, 4), (1, 4, 3)] {
+            log.verdict(5.0, by, first, "dead", 2);
+            log.verdict(5.0, by, second, "dead", 2);
+        }
+        assert!(same_order(&log).is_broken(), "two in one view, in another order");
 
         let mut log = healthy(5);
         log.verdict(5.0, 0, 3, "suspended", 1);
@@ -610,13 +639,22 @@ mod tests {
     fn a_view_that_is_lost_is_caught_but_not_one_that_was_wiped() {
         for wiped in [false, true] {
             let mut log = healthy(3);
-            log.view(5.0, 1, 7);
+            log.view(5.0, 1, 5);
+            if !wiped {
+                // What it reports without a disk it need not know later; what it had reported before it must.
+                log.says(5.1, 1, Line::StorageFailed);
+                log.view(5.2, 1, 7);
+                log.did(5.3, Deed::Killed(1));
+                log.did(5.4, Deed::Started(1));
+                log.view(5.5, 1, 6);
+                assert!(!views_never_go_back(&log).is_broken());
+            }
             log.did(6.0, Deed::Killed(1));
             if wiped {
                 log.did(6.5, Deed::Wiped(1));
             }
             log.did(7.0, Deed::Started(1));
-            log.view(7.1, 1, 6);
+            log.view(7.1, 1, 4);
             assert_eq!(views_never_go_back(&log).is_broken(), !wiped);
         }
     }

@@ -77,12 +77,8 @@ pub(crate) fn burials(log: &Log, away_s: f64) -> Vec<Burial> {
             });
             found.map(|(t, ..)| t - at)
         };
-        // Whose disk has failed stores no view, and has none to report.
-        let failed = |node: usize| {
-            log.said().any(|(t, by, line)| by == node && t <= until && matches!(line, Line::StorageFailed))
-        };
         let after: Vec<(usize, Option<f64>)> = (0..log.nodes)
-            .filter(|&o| o != target && presence.runs_throughout(o, at, until) && !failed(o))
+            .filter(|&o| o != target && presence.runs_throughout(o, at, until))
             .map(|o| (o, heard(o)))
             .collect();
         let detected = detection

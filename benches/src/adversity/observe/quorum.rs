@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Deed, Line, Log, Presence, View};
+use super::{Deed, Line, Log, Presence, View, What};
 
 /// A node on record as dead.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -28,6 +28,27 @@ pub(crate) fn deaths(log: &Log) -> Vec<Death> {
         }
     }
     deaths
+}
+
+impl Death {
+    /// Whether it is of the life that the node was in and had said so, and the process ran; else it is old news, of a life that
+    /// was over.
+    pub(crate) fn of_a_running_life(&self, log: &Log) -> bool {
+        if !Presence::of(log).runs(self.target, self.at) {
+            return false;
+        }
+        let mut life = None;
+        for entry in log.entries.iter().take_while(|entry| entry.at < self.at) {
+            match &entry.what {
+                What::Did(Deed::Started(node)) if *node == self.target => life = None,
+                What::Said { by, line: Line::Started { incarnation }, .. } if *by == self.target => {
+                    life = Some(*incarnation);
+                }
+                _ => {}
+            }
+        }
+        life.is_some_and(|life| life <= self.incarnation)
+    }
 }
 
 /// Who votes, who could, and who could reach whom.

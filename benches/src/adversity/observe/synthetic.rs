@@ -8,6 +8,7 @@ pub(crate) fn healthy(nodes: usize) -> Log {
     let mut log = Log::new(nodes, 32);
     for node in 0..nodes {
         log.did(0.0, Deed::Started(node));
+        log.says(0.1, node, Line::Started { incarnation: 1 });
     }
     for (observer, target) in (0..nodes).flat_map(|o| (0..nodes).map(move |t| (o, t))).filter(|(o, t)| o != t)
     {

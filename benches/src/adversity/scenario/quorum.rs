@@ -268,6 +268,8 @@ fn disk_full(stage: &mut Stage) -> anyhow::Result<()> {
     stage.wait(DEAD_WITHIN_S + 2.0);
     stage.start(victim)?;
     stage.settle()?;
+    // The young are slow to suspect.
+    stage.wait(5.0);
     mount.empty()?;
     stage.kill(small)?;
     stage.wait(AWAY_S);
@@ -275,7 +277,7 @@ fn disk_full(stage: &mut Stage) -> anyhow::Result<()> {
     stage.trouble(FULL_DISK, false);
     stage.settle()?;
     // The file system is in use until then.
-    stage.kill(small)?;
+    stage.dismiss(small)?;
     Ok(())
 }
 
