@@ -64,7 +64,9 @@ pub(super) fn no_surprise(log: &Log) -> Judgement {
     let said = log.said().find_map(|(at, by, line)| {
         let what = match line {
             // That is what it should do.
-            Line::Complaint(text) if text.contains(STORAGE_FAILED) && disk_is_full(log, by, at) => return None,
+            Line::Complaint(text) if text.contains(STORAGE_FAILED) && disk_is_full(log, by, at) => {
+                return None;
+            }
             Line::Complaint(text) => format!("says: {text}"),
             // It was told to give back what it had lost by the time it read that.
             Line::Error(message) if message.contains("neither holds nor asks") => return None,

@@ -143,14 +143,20 @@ impl Claim {
             Self::MajoritiesDecide => "nothing is decided without a majority of voters".into(),
             Self::ViewsNeverGoBack => "no node forgets a view that it has reported".into(),
             Self::StepsDownFirst => "who is declared dead while it runs has stepped down before".into(),
-            Self::AgreesOnOneView { seconds } => format!("all hold one view within {seconds} s of a fault's end"),
+            Self::AgreesOnOneView { seconds } => {
+                format!("all hold one view within {seconds} s of a fault's end")
+            }
             Self::EvictedReturn { seconds } => {
-                format!("who was declared dead while it ran is back, higher, within {seconds} s of a fault's end")
+                format!(
+                    "who was declared dead while it ran is back, higher, within {seconds} s of a fault's end"
+                )
             }
             Self::FewEvictions { evictions, suspensions } => format!(
                 "a sick node is evicted at most {evictions} times a minute, and suspended at most {suspensions} times"
             ),
-            Self::GrantsAgain { seconds } => format!("a lease is granted within {seconds} s of the last start"),
+            Self::GrantsAgain { seconds } => {
+                format!("a lease is granted within {seconds} s of the last start")
+            }
             Self::TellsOfFullDisk => "a node whose disk is full says so and goes on watching".into(),
             Self::ViewsAgree => "no two nodes hold different views under one number".into(),
             Self::OneHolder => "no two nodes hold a lease at once".into(),
@@ -207,7 +213,9 @@ impl Claim {
             Self::LeavesUnsuspected => suspicion::leaves_unsuspected(log),
             Self::NoHealthyDead => verdict::no_healthy_dead(log),
             Self::DeclaredDead { seconds } => verdict::declared_dead(log, seconds),
-            Self::DeadSoon { promise_s, slack_s, p99_s } => verdict::dead_soon(log, promise_s, slack_s, p99_s),
+            Self::DeadSoon { promise_s, slack_s, p99_s } => {
+                verdict::dead_soon(log, promise_s, slack_s, p99_s)
+            }
             Self::ViewsAgree => verdict::views_agree(log),
             Self::SameOrder => verdict::same_order(log),
             Self::MajoritiesDecide => verdict::majorities_decide(log),

@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Judgement, counted, median};
-use crate::adversity::observe::{
-    Deed, LeaseState, Line, Log, Presence, Quorum, View, burials, deaths, name,
-};
+use crate::adversity::observe::{Deed, LeaseState, Line, Log, Presence, Quorum, View, burials, deaths, name};
 
 /// A line is on its way for a while, and a node that has just gone on may have been declared dead before it did.
 const GRACE_S: f64 = 1.0;
@@ -29,7 +27,8 @@ pub(super) fn no_healthy_dead(log: &Log) -> Judgement {
             ));
         }
     }
-    let dead = log.said().filter(|(_, _, line)| matches!(line, Line::Verdict { verdict, .. } if verdict == "dead"));
+    let dead =
+        log.said().filter(|(_, _, line)| matches!(line, Line::Verdict { verdict, .. } if verdict == "dead"));
     let dead = dead.count();
     Judgement::Held(format!("{dead} reports of deaths, all of nodes that were down or out of reach"))
 }
@@ -267,9 +266,9 @@ pub(super) fn steps_down_first(log: &Log) -> Judgement {
                 _ => {}
             }
         }
-        let holding = holds.iter().find(|hold| {
-            hold.by == death.target && hold.from < death.at && hold.until >= death.at
-        });
+        let holding = holds
+            .iter()
+            .find(|hold| hold.by == death.target && hold.from < death.at && hold.until >= death.at);
         match standing {
             _ if holding.is_some() => return late("had not said that its lease was over"),
             Some((_, "in_quorum")) => return late("had not said that it was isolated"),
@@ -368,7 +367,10 @@ pub(super) fn evicted_return(log: &Log, seconds: f64) -> Judgement {
     }
     match times {
         0 => Judgement::Open("nobody was declared dead while it ran".into()),
-        _ => Judgement::of(longest <= seconds, format!("{}, after {longest:.2} s at most", counted(times, "return"))),
+        _ => Judgement::of(
+            longest <= seconds,
+            format!("{}, after {longest:.2} s at most", counted(times, "return")),
+        ),
     }
 }
 
@@ -389,7 +391,9 @@ pub(super) fn few_evictions(log: &Log, evictions: usize, suspensions: usize) -> 
                     .said()
                     .filter(|(at, ..)| (from..=until + GRACE_S).contains(at))
                     .filter_map(|(_, _, line)| match line {
-                        Line::Verdict { target, verdict, epoch, .. } if *target == sick && verdict == wanted => {
+                        Line::Verdict { target, verdict, epoch, .. }
+                            if *target == sick && verdict == wanted =>
+                        {
                             Some(*epoch)
                         }
                         _ => None,
@@ -398,7 +402,11 @@ pub(super) fn few_evictions(log: &Log, evictions: usize, suspensions: usize) -> 
                 epochs.len()
             };
             let (dead, suspended) = (count("dead"), count("suspended"));
-            let text = format!("{}: dead {dead} times, suspended {suspended} times in {:.0} s", name(sick), until - from);
+            let text = format!(
+                "{}: dead {dead} times, suspended {suspended} times in {:.0} s",
+                name(sick),
+                until - from
+            );
             if dead > evictions * minutes || suspended > suspensions * minutes {
                 return Judgement::Broken(text);
             }
@@ -416,9 +424,9 @@ pub(super) fn grants_again(log: &Log, seconds: f64) -> Judgement {
     let Some((from, _)) = log.deeds().filter(|(_, deed)| matches!(deed, Deed::Started(_))).last() else {
         return Judgement::Open("nobody was started".into());
     };
-    let granted = log.said().find(|(at, _, line)| {
-        *at > from && matches!(line, Line::Lease { state: LeaseState::Granted, .. })
-    });
+    let granted = log
+        .said()
+        .find(|(at, _, line)| *at > from && matches!(line, Line::Lease { state: LeaseState::Granted, .. }));
     match granted {
         Some((at, by, _)) => {
             Judgement::of(at - from <= seconds, format!("to {} after {:.2} s", name(by), at - from))
@@ -440,9 +448,13 @@ pub(super) fn tells_of_full_disk(log: &Log) -> Judgement {
             let Some((at, ..)) = by_it().find(|(_, _, line)| matches!(line, Line::StorageFailed)) else {
                 return Judgement::Broken(format!("{} never said that its disk has failed", name(sick)));
             };
-            let watches = by_it().any(|(t, _, line)| t > at && matches!(line, Line::Trusted(_) | Line::Suspected(_)));
+            let watches =
+                by_it().any(|(t, _, line)| t > at && matches!(line, Line::Trusted(_) | Line::Suspected(_)));
             if !watches {
-                return Judgement::Broken(format!("{} said nothing more of others after {at:.1} s", name(sick)));
+                return Judgement::Broken(format!(
+                    "{} said nothing more of others after {at:.1} s",
+                    name(sick)
+                ));
             }
             told += 1;
         }
@@ -531,9 +543,8 @@ mod tests {
 
     #[test]
     fn two_views_under_one_number_are_caught() {
-        let view = |epoch, content: &str| {
-            Line::View(View { epoch, content: content.into(), ..View::default() })
-        };
+        let view =
+            |epoch, content: &str| Line::View(View { epoch, content: content.into(), ..View::default() });
         let mut log = healthy(3);
         log.says(5.0, 0, view(1, "a"));
         log.says(5.0, 1, view(2, "b"));

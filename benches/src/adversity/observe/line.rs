@@ -126,7 +126,9 @@ fn index(name: &str, nodes: usize) -> Option<usize> {
 
 /// What all nodes must agree on, which is everything that does not depend on who says it and when.
 fn content(view: &Value) -> String {
-    ["genesis", "voters", "next", "suspended", "dead", "left", "leases"].map(|field| view[field].to_string()).join(" ")
+    ["genesis", "voters", "next", "suspended", "dead", "left", "leases"]
+        .map(|field| view[field].to_string())
+        .join(" ")
 }
 
 fn lease_state(word: &str) -> Option<LeaseState> {

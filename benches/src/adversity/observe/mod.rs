@@ -8,8 +8,8 @@ mod lease;
 mod line;
 mod log;
 mod metrics;
-mod quorum;
 mod presence;
+mod quorum;
 #[cfg(test)]
 pub(crate) mod synthetic;
 

@@ -69,7 +69,8 @@ impl Log {
 
     /// A fault that makes suspicion between these pairs right.
     pub(crate) fn fault(&mut self, at: f64, excused: &[(usize, usize)]) {
-        let fault = Fault { text: "trouble".into(), excused: excused.iter().copied().collect(), ..Fault::default() };
+        let fault =
+            Fault { text: "trouble".into(), excused: excused.iter().copied().collect(), ..Fault::default() };
         self.did(at, Deed::FaultBegins(fault));
     }
 }

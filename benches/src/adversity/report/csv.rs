@@ -38,7 +38,8 @@ pub(super) fn figures(outcomes: &[Outcome]) -> String {
 
 /// One row for each kill and each survivor: when all suspected the node, and when this one reported it dead.
 pub(super) fn verdicts(outcomes: &[Outcome]) -> String {
-    let mut text = String::from("scenario,system,repeat,nodes,load,killed_at_s,target,survivor,detected_s,dead_s\n");
+    let mut text =
+        String::from("scenario,system,repeat,nodes,load,killed_at_s,target,survivor,detected_s,dead_s\n");
     for outcome in outcomes {
         let End::Played { log, .. } = &outcome.end else { continue };
         if !log.speaks_of_verdicts() {

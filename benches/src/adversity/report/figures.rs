@@ -1,7 +1,9 @@
 //! The figures of one outcome, by name and unit.
 
 use crate::adversity::claim::{median, quantile};
-use crate::adversity::observe::{Cost, Log, burials, costs, detections, known_by_all, mistakes, notices, recoveries};
+use crate::adversity::observe::{
+    Cost, Log, burials, costs, detections, known_by_all, mistakes, notices, recoveries,
+};
 use crate::adversity::run::mean_cost;
 
 /// One figure.
