@@ -131,6 +131,71 @@ pub(super) fn gate_refuses_nobody(log: &Log) -> Judgement {
     }
 }
 
+/// Nothing here depends on when a line of a process was read: the times are those of checks, by one clock, and the order is that
+/// in which the system has appended to one file.
+pub(super) fn writes_in_turn(log: &Log) -> Judgement {
+    struct Turn {
+        by: usize,
+        first: f64,
+        last: f64,
+    }
+    let mut turns: BTreeMap<(&str, u64), Turn> = BTreeMap::new();
+    let mut gates: BTreeMap<&str, FencingGate> = BTreeMap::new();
+    let mut writes = 0;
+    for (at, by, line) in log.said() {
+        let Line::Wrote { name: lease, token } = line else { continue };
+        writes += 1;
+        let gate = match gates.entry(lease) {
+            std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
+            std::collections::btree_map::Entry::Vacant(entry) => match FencingGate::new(0, lease) {
+                Ok(gate) => entry.insert(gate),
+                Err(error) => return Judgement::Broken(format!("{lease}: {error}")),
+            },
+        };
+        if let Err(why) = gate.admit(0, lease, Token::new(*token)) {
+            return Judgement::Broken(format!("a write of {} at {at:.3} s is refused: {why}", name(by)));
+        }
+        let turn = turns.entry((lease, *token)).or_insert(Turn { by, first: at, last: at });
+        if turn.by != by {
+            return Judgement::Broken(format!(
+                "{} and {} both write with token {token}",
+                name(turn.by),
+                name(by)
+            ));
+        }
+        turn.first = turn.first.min(at);
+        turn.last = turn.last.max(at);
+    }
+    let mut least = f64::INFINITY;
+    let all: Vec<_> = turns.iter().collect();
+    for pair in all.windows(2) {
+        let [((lease, token), turn), ((other, later), next)] = pair else { continue };
+        if lease != other {
+            continue;
+        }
+        if next.first <= turn.last {
+            return Judgement::Broken(format!(
+                "{} holds {lease} with token {later} at {:.3} s, {} with {token} until {:.3} s",
+                name(next.by),
+                next.first,
+                name(turn.by),
+                turn.last
+            ));
+        }
+        if next.by != turn.by {
+            least = least.min(next.first - turn.last);
+        }
+    }
+    match all.len() {
+        0 => Judgement::Open("nobody has written".into()),
+        count => Judgement::Held(format!(
+            "{writes} writes with {}; from one node to another at least {:.0} ms",
+            super::counted(count, "token"),
+            least * 1e3
+        )),
+    }
+}
+
 pub(super) fn tokens_increase(log: &Log) -> Judgement {
     let mut highest: BTreeMap<&str, (u64, f64)> = BTreeMap::new();
     let mut grants = 0;
@@ -258,6 +323,22 @@ mod tests {
             log.did(9.0, Deed::Mark("end"));
             assert_eq!(gate_refuses_nobody(&log).is_broken(), broken);
         }
+    }
+
+    #[test]
+    fn writes_of_two_holders_at_once_or_with_an_old_token_are_caught() {
+        let written = |writes: &[(f64, usize, u64)]| {
+            let mut log = healthy(3);
+            for &(at, by, token) in writes {
+                log.says(at, by, Line::Wrote { name: "lock".into(), token });
+            }
+            writes_in_turn(&log)
+        };
+        assert!(matches!(written(&[]), Judgement::Open(_)));
+        assert!(!written(&[(5.0, 0, 1), (5.1, 0, 1), (5.2, 1, 2), (5.3, 0, 3)]).is_broken());
+        assert!(written(&[(5.0, 0, 1), (5.1, 1, 2), (5.2, 0, 1)]).is_broken(), "refused");
+        assert!(written(&[(5.0, 0, 1), (5.3, 0, 1), (5.2, 1, 2)]).is_broken(), "checked while another held");
+        assert!(written(&[(5.0, 0, 1), (5.1, 1, 1)]).is_broken(), "one token, two nodes");
     }
 
     #[test]

@@ -70,6 +70,9 @@ pub(crate) enum Claim {
     TokensIncrease,
     /// A gate that every holder passes with its token, again and again while it holds, refuses nobody.
     GateRefusesNobody,
+    /// By the file that all holders write to after a check: one holder at a time, tokens that grow, and no write that a gate before
+    /// the file would have refused.
+    WritesInTurn,
     /// When the holder of a lease is killed, stopped or cut off for long enough, another is granted it within this.
     LeasePasses { seconds: f64 },
     /// Mean share of one processor.
@@ -161,6 +164,9 @@ impl Claim {
             Self::ViewsAgree => "no two nodes hold different views under one number".into(),
             Self::OneHolder => "no two nodes hold a lease at once".into(),
             Self::TokensIncrease => "tokens only grow".into(),
+            Self::WritesInTurn => {
+                "holders write one after the other, and a gate would refuse no write".into()
+            }
             Self::GateRefusesNobody => "a gate refuses no holder of a lease".into(),
             Self::LeasePasses { seconds } => {
                 format!("when its holder is killed, stopped or cut off, a lease passes on within {seconds} s")
@@ -193,6 +199,7 @@ impl Claim {
                 | Self::GrantsAgain { .. }
                 | Self::TellsOfFullDisk
                 | Self::GateRefusesNobody
+                | Self::WritesInTurn
                 | Self::OneHolder
                 | Self::TokensIncrease
                 | Self::LeasePasses { .. }
@@ -228,6 +235,7 @@ impl Claim {
             }
             Self::GrantsAgain { seconds } => verdict::grants_again(log, seconds),
             Self::TellsOfFullDisk => verdict::tells_of_full_disk(log),
+            Self::WritesInTurn => lease::writes_in_turn(log),
             Self::GateRefusesNobody => lease::gate_refuses_nobody(log),
             Self::OneHolder => lease::one_holder(log),
             Self::TokensIncrease => lease::tokens_increase(log),

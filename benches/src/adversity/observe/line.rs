@@ -43,6 +43,12 @@ pub(crate) enum Line {
         token: u64,
         state: LeaseState,
     },
+    /// Not said: written to the common file of all holders, at that moment, after a check. Writes stand at the end of a log, in the
+    /// order of the file.
+    Wrote {
+        name: String,
+        token: u64,
+    },
     /// A command was not understood, or not obeyed.
     Error(String),
     /// A line that is not JSON, or one on standard error.
@@ -118,6 +124,14 @@ pub(crate) fn parse(text: &str, nodes: usize) -> Line {
     }
 }
 
+/// Understands what a holder has written after the time: node, lease, token.
+pub(crate) fn parse_write(text: &str, nodes: usize) -> Option<(usize, Line)> {
+    let mut words = text.split(' ');
+    let by = index(words.next()?, nodes)?;
+    let (name, token) = (words.next()?.to_owned(), words.next()?.parse().ok()?);
+    Some((by, Line::Wrote { name, token }))
+}
+
 /// The place of a node called `n1` to `nN`.
 fn index(name: &str, nodes: usize) -> Option<usize> {
     let number: usize = name.strip_prefix('n')?.parse().ok()?;
@@ -156,6 +170,12 @@ mod tests {
         );
         assert_eq!(parse("oops", 5), Line::Complaint("oops".into()));
         assert_eq!(parse(r#"{"t":1,"event":"of next year"}"#, 5), Line::Other);
+    }
+
+    #[test]
+    fn writes_are_understood() {
+        assert_eq!(parse_write("n2 lock 7", 5), Some((1, Line::Wrote { name: "lock".into(), token: 7 })));
+        assert_eq!(parse_write("n2 lock", 5), None);
     }
 
     #[test]

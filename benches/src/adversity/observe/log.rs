@@ -109,7 +109,7 @@ impl Log {
 
     /// When the last thing happened.
     pub(crate) fn end(&self) -> f64 {
-        self.entries.last().map_or(0.0, |entry| entry.at)
+        self.entries.iter().map(|entry| entry.at).fold(0.0, f64::max)
     }
 
     pub(crate) fn said(&self) -> impl Iterator<Item = (f64, usize, &Line)> {

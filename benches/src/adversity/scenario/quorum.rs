@@ -45,11 +45,12 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         .needs(Need::Network(Impairment::Cut)),
         quorum(Scenario::new(
             "lease-kills",
-            "three nodes fight for one lease and are made to give it back now and then, while voters are killed at random and \
+            "three nodes fight for one lease, write to one file while they hold it and are made to give it back now and then, while voters are killed at random and \
              started again, up to three of five at a time, for three minutes (25 s in a quick run)",
-            vec![Claim::GrantsAgain { seconds: 10.0 }],
+            vec![Claim::WritesInTurn, Claim::GrantsAgain { seconds: 10.0 }],
             lease_kills,
         ))
+        .called(|call| call.writes = true)
         .quick(),
         quorum(Scenario::new(
             "wiped-voter",

@@ -10,7 +10,7 @@ use rand::seq::IndexedRandom as _;
 use crate::adversity::fleet::{Fleet, Heard, HeardText, State};
 use crate::adversity::interrupt;
 use crate::adversity::network::Links;
-use crate::adversity::observe::{Beliefs, Deed, Fault, LeaseState, Line, Log, What, parse};
+use crate::adversity::observe::{Beliefs, Deed, Fault, LeaseState, Line, Log, What, parse, parse_write};
 
 /// What a run is like, beside its scenario.
 #[derive(Debug, Clone, Copy)]
@@ -45,6 +45,8 @@ pub(crate) struct Stage {
     progress: ProgressBar,
     /// Nodes that want the lease or hold it, as far as they have been heard: who asks twice is refused.
     wanting: BTreeSet<usize>,
+    /// Nodes that have said that they have started, and so can be asked for things.
+    speaking: BTreeSet<usize>,
     /// Nodes that have ended by themselves, as one must that is evicted.
     ended: BTreeSet<usize>,
     /// Past this moment every wait is over at once: no loop outlives it.
@@ -57,15 +59,21 @@ impl Stage {
         let log = Log::new(setting.nodes, fleet.system().full_mesh_max());
         let beliefs = Beliefs::of(&log);
         let links = Links::fine(setting.nodes);
-        let (wanting, ended) = (BTreeSet::new(), BTreeSet::new());
-        Self { setting, rng, fleet, links, log, beliefs, progress, wanting, ended, deadline }
+        let (wanting, speaking, ended) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        Self { setting, rng, fleet, links, log, beliefs, progress, wanting, speaking, ended, deadline }
     }
 
-    /// Ends all processes and hands out the log.
-    pub(crate) fn close(mut self) -> Log {
+    /// Hands out the log; the processes end with the stage.
+    pub(crate) fn close(mut self) -> anyhow::Result<Log> {
         // What stands now has stood until now.
         self.did(Deed::Mark("end"));
-        self.log
+        for (at, text) in self.fleet.written()? {
+            match parse_write(&text, self.nodes()) {
+                Some((by, line)) => self.log.push(at, What::Said { by, line, raw: text }),
+                None => anyhow::bail!("`{text}` is no write"),
+            }
+        }
+        Ok(self.log)
     }
 
     pub(crate) fn nodes(&self) -> usize {
@@ -122,6 +130,7 @@ impl Stage {
         self.fleet.start(node)?;
         self.did(Deed::Started(node));
         self.wanting.remove(&node);
+        self.speaking.remove(&node);
         self.beliefs.forget(self.fleet.elapsed(), node);
         // A new process knows nothing of the faults of its links.
         if self.links.sent_by(node).next().is_some() {
@@ -222,7 +231,8 @@ impl Stage {
 
     /// Makes a node ask for the one lease that there is, unless it does already.
     pub(crate) fn want_lease(&mut self, node: usize) {
-        if self.fleet.in_state(State::Running).contains(&node) && self.wanting.insert(node) {
+        let can = self.speaking.contains(&node) && self.fleet.in_state(State::Running).contains(&node);
+        if can && self.wanting.insert(node) {
             self.fleet.tell(node, "acquire lock");
         }
     }
@@ -391,7 +401,10 @@ impl Stage {
         self.beliefs.hear(at, by, &line);
         match line {
             // Another life, or the end of a hold.
-            Line::Started { .. } => _ = self.wanting.remove(&by),
+            Line::Started { .. } => {
+                self.speaking.insert(by);
+                self.wanting.remove(&by);
+            }
             Line::Lease { state, .. } if state != LeaseState::Granted => _ = self.wanting.remove(&by),
             _ => {}
         }
