@@ -99,7 +99,7 @@ pub(crate) struct Notice {
     pub(crate) at: f64,
     /// For how long it could not.
     pub(crate) lasted: f64,
-    /// Seconds until it suspected the node; None if it did not while that lasted.
+    /// Seconds until it suspected the node, or, hearing nobody at all, doubted itself; None if it did not while that lasted.
     pub(crate) after: Option<f64>,
 }
 
@@ -118,11 +118,21 @@ pub(crate) fn notices(log: &Log) -> Vec<Notice> {
             _ => continue,
         };
         let until = log.deeds().find(|(t, d)| *t > at && **d == end).map_or(log.end(), |(t, _)| t);
-        for (observer, target) in pairs {
+        let hears_nobody =
+            |o: usize| pairs.iter().filter(|(observer, _)| *observer == o).count() + 1 == log.nodes;
+        for &(observer, target) in &pairs {
             // In a large cluster only neighbours watch.
             let watches = log.full_mesh || beliefs.at(observer, target, at) != Held::Nothing;
             if watches && presence.runs_throughout(observer, at, until) {
-                let after = first_suspected(&beliefs, observer, target, at, until).map(|t| t - at);
+                let doubted = || {
+                    let mut changes = beliefs.changes(observer, target).iter();
+                    changes
+                        .find(|(t, held)| (at..=until).contains(t) && *held == Held::Unsure)
+                        .map(|(t, _)| *t)
+                };
+                let noticed = first_suspected(&beliefs, observer, target, at, until);
+                let noticed = noticed.or_else(|| if hears_nobody(observer) { doubted() } else { None });
+                let after = noticed.map(|t| t - at);
                 notices.push(Notice { observer, target, at, lasted: until - at, after });
             }
         }
