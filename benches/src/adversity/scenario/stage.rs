@@ -1,6 +1,6 @@
 //! Where a scenario plays: everything that its script does goes through here, and into the log.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
@@ -43,8 +43,8 @@ pub(crate) struct Stage {
     /// Kept up with the log, to wait for.
     beliefs: Beliefs,
     progress: ProgressBar,
-    /// Nodes that want the lease or hold it, as far as they have been heard: who asks twice is refused.
-    wanting: BTreeSet<usize>,
+    /// Nodes that want the lease or hold it, and with which token, as far as they have been heard: who asks twice is refused.
+    wanting: BTreeMap<usize, Option<u64>>,
     /// Nodes that have said that they have started, and so can be asked for things.
     speaking: BTreeSet<usize>,
     /// Nodes that have ended by themselves, as one must that is evicted.
@@ -59,7 +59,7 @@ impl Stage {
         let log = Log::new(setting.nodes, fleet.system().full_mesh_max());
         let beliefs = Beliefs::of(&log);
         let links = Links::fine(setting.nodes);
-        let (wanting, speaking, ended) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        let (wanting, speaking, ended) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
         Self { setting, rng, fleet, links, log, beliefs, progress, wanting, speaking, ended, deadline }
     }
 
@@ -232,7 +232,8 @@ impl Stage {
     /// Makes a node ask for the one lease that there is, unless it does already.
     pub(crate) fn want_lease(&mut self, node: usize) {
         let can = self.speaking.contains(&node) && self.fleet.in_state(State::Running).contains(&node);
-        if can && self.wanting.insert(node) {
+        if can && !self.wanting.contains_key(&node) {
+            self.wanting.insert(node, None);
             self.fleet.tell(node, "acquire lock");
         }
     }
@@ -405,7 +406,11 @@ impl Stage {
                 self.speaking.insert(by);
                 self.wanting.remove(&by);
             }
-            Line::Lease { state, .. } if state != LeaseState::Granted => _ = self.wanting.remove(&by),
+            Line::Lease { token, state: LeaseState::Granted, .. } => _ = self.wanting.insert(by, Some(token)),
+            // That an earlier one has been given back may be decided long after it is over, and after the next request.
+            Line::Lease { token, .. } if self.wanting.get(&by) == Some(&Some(token)) => {
+                self.wanting.remove(&by);
+            }
             _ => {}
         }
         self.log.push(at, What::Said { by, line, raw });
