@@ -19,6 +19,8 @@ pub(super) struct Hold {
     token: Option<u64>,
     pub(super) from: f64,
     pub(super) until: f64,
+    /// It was given back: the handle ended with the request, and the line came when that had been decided.
+    given_back: bool,
 }
 
 pub(super) fn one_holder(log: &Log) -> Judgement {
@@ -51,9 +53,9 @@ pub(super) fn holds(log: &Log) -> Vec<Hold> {
     let mut open = Open::new();
     let mut asleep: BTreeMap<(usize, String), ()> = BTreeMap::new();
     let mut holds = Vec::new();
-    let mut close = |open: &mut Open, key: (usize, String), until: f64| {
+    let mut close = |open: &mut Open, key: (usize, String), until: f64, given_back: bool| {
         if let Some((from, token)) = open.remove(&key) {
-            holds.push(Hold { by: key.0, name: key.1, token, from, until });
+            holds.push(Hold { by: key.0, name: key.1, token, from, until, given_back });
         }
     };
     for entry in &log.entries {
@@ -64,7 +66,7 @@ pub(super) fn holds(log: &Log) -> Vec<Hold> {
                 asleep.remove(&key);
                 match state {
                     LeaseState::Granted => _ = open.entry(key).or_insert((entry.at, Some(*token))),
-                    _ => close(&mut open, key, entry.at),
+                    _ => close(&mut open, key, entry.at, *state == LeaseState::Released),
                 }
             }
             What::Did(
@@ -76,7 +78,7 @@ pub(super) fn holds(log: &Log) -> Vec<Hold> {
                     if stopped {
                         asleep.insert(key.clone(), ());
                     }
-                    close(&mut open, key, entry.at);
+                    close(&mut open, key, entry.at, false);
                 }
                 if !stopped {
                     asleep.retain(|(by, _), ()| by != node);
@@ -94,7 +96,7 @@ pub(super) fn holds(log: &Log) -> Vec<Hold> {
     }
     let rest: Vec<_> = open.keys().cloned().collect();
     for key in rest {
-        close(&mut open, key, log.end());
+        close(&mut open, key, log.end(), false);
     }
     holds
 }
@@ -109,7 +111,8 @@ pub(super) fn gate_refuses_nobody(log: &Log) -> Judgement {
     for hold in holds(log) {
         // Refusing one that has slept is what a gate is for.
         let Some(token) = hold.token else { continue };
-        let writes = ((hold.until - hold.from) / WRITE_S).floor() as usize;
+        let until = if hold.given_back { (hold.until - LINE_DELAY_S).max(hold.from) } else { hold.until };
+        let writes = ((until - hold.from) / WRITE_S).floor() as usize;
         let times = (0..=writes).map(|i| (hold.from + i as f64 * WRITE_S, token, hold.by));
         passages.entry(hold.name).or_default().extend(times);
     }
