@@ -76,6 +76,9 @@ pub(crate) struct Args {
     /// Allow an address that other hosts can reach, although nothing tells members from strangers
     #[arg(long)]
     insecure: bool,
+    /// For tests: while this node holds a lease, append a line to this file every 20 ms, each after a check of the lease
+    #[arg(long, value_name = "FILE")]
+    pub(crate) write_log: Option<PathBuf>,
     /// Print others' opinions too, not only this node's own
     #[arg(long)]
     pub(crate) opinions: bool,

@@ -14,7 +14,9 @@ mod host;
 mod output;
 #[cfg(test)]
 mod tests;
+mod writer;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -70,8 +72,16 @@ async fn run(args: &Args) -> anyhow::Result<()> {
     printer.print(started(&node, incarnation));
     let commands = host::read_lines();
     let (complain, complaints) = mpsc::channel(16);
-    let mut session =
-        Session { node, incarnation, faults, printer, opinions: args.opinions, complain, complaints };
+    let mut session = Session {
+        node,
+        incarnation,
+        faults,
+        printer,
+        opinions: args.opinions,
+        write_log: args.write_log.clone(),
+        complain,
+        complaints,
+    };
     session.report_stored_view().await;
     let reason = session.live(events, commands, signals, args.exit_with_parent).await;
     match reason {
@@ -98,6 +108,8 @@ struct Session {
     printer: Printer,
     /// Whether others' opinions are printed too.
     opinions: bool,
+    /// Where to write while holding a lease.
+    write_log: Option<PathBuf>,
     /// What goes wrong in the background.
     complain: mpsc::Sender<String>,
     complaints: mpsc::Receiver<String>,
@@ -159,9 +171,17 @@ impl Session {
     /// Asks for a lease in the background and keeps it until it is over; events tell the rest.
     fn acquire(&self, name: String) {
         let (node, complain) = (self.node.clone(), self.complain.clone());
+        let write_log = self.write_log.clone();
         tokio::spawn(async move {
             match node.acquire(name).await {
-                Ok(lease) => _ = lease.expired().await,
+                Ok(lease) => {
+                    if let Some(path) = write_log
+                        && let Err(error) = writer::write_while_held(&node, &lease, &path).await
+                    {
+                        _ = complain.send(format!("--write-log {}: {error}", path.display())).await;
+                    }
+                    lease.expired().await;
+                }
                 // Known already, from elsewhere.
                 Err(NodeError::Released { .. } | NodeError::Denied { .. } | NodeError::Stopped(_)) => {}
                 Err(error) => _ = complain.send(error.to_string()).await,

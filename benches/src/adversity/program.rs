@@ -51,7 +51,7 @@ pub struct Arguments {
     #[arg(long, value_name = "K", default_value_t = 1)]
     repeat: usize,
 
-    /// Five scenarios, shorter, with five nodes: under three minutes
+    /// Six scenarios, shorter, with five nodes, all of them voters: under three minutes
     #[arg(long)]
     quick: bool,
 
@@ -312,7 +312,7 @@ mod tests {
         assert!(names(&["--long"]).contains(&"partition-10min"));
         assert_eq!(names(&["--scenario", "partition-10min"]), ["partition-10min"]);
         assert_eq!(names(&["--soak", "1h"]), ["soak"]);
-        assert_eq!(names(&["--quick"]).len(), 5);
+        assert_eq!(names(&["--quick"]).len(), 6);
     }
 
     #[test]

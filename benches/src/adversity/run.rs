@@ -141,7 +141,7 @@ impl Run {
         repeat: usize,
         progress: &ProgressBar,
     ) -> anyhow::Result<Log> {
-        let mut call = Call { nodes, seeds: SEEDS, voters: VOTERS, nice: 0, data: None };
+        let mut call = Call { nodes, seeds: SEEDS, voters: VOTERS, nice: 0, writes: false, data: None };
         (scenario.call)(&mut call);
         let network = Network::new(self.backend, nodes)?;
         let fleet = Fleet::new(system.clone(), network, call)?;
@@ -152,7 +152,7 @@ impl Run {
         let rng = SmallRng::seed_from_u64(hasher.finish());
         let mut stage = Stage::new(setting, fleet, rng, progress.clone());
         (scenario.play)(&mut stage)?;
-        Ok(stage.close())
+        stage.close()
     }
 }
 

@@ -45,7 +45,7 @@ fn play(stage: &mut Stage) -> anyhow::Result<()> {
         // One lease, wanted by all, all the time.
         if stage.has_verdicts() {
             for node in stage.fleet().in_state(State::Running) {
-                stage.tell(node, "acquire lock");
+                stage.want_lease(node);
             }
         }
         one_fault(stage)?;

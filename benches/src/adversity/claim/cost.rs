@@ -3,6 +3,9 @@
 use super::Judgement;
 use crate::adversity::observe::{Cost, Deed, Line, Log, costs, name};
 
+/// In the diagnostics of a node whose disk fails.
+const STORAGE_FAILED: &str = "gossip.storage_failed";
+
 pub(super) fn cpu(log: &Log, percent: f64) -> Judgement {
     let costs = costs(log);
     let shares: Vec<f64> = costs.iter().map(|cost| cost.cpu_percent).collect();
@@ -60,7 +63,13 @@ pub(super) fn no_surprise(log: &Log) -> Judgement {
     });
     let said = log.said().find_map(|(at, by, line)| {
         let what = match line {
+            // That is what it should do.
+            Line::Complaint(text) if text.contains(STORAGE_FAILED) && disk_is_full(log, by, at) => {
+                return None;
+            }
             Line::Complaint(text) => format!("says: {text}"),
+            // It was told to give back what it had lost by the time it read that.
+            Line::Error(message) if message.contains("neither holds nor asks") => return None,
             Line::Error(message) => format!("refuses: {message}"),
             _ => return None,
         };
@@ -73,6 +82,13 @@ pub(super) fn no_surprise(log: &Log) -> Judgement {
             Judgement::Held(format!("{starts} processes"))
         }
     }
+}
+
+/// Whether a node's disk is full, by the harness's own doing.
+fn disk_is_full(log: &Log, node: usize, at: f64) -> bool {
+    log.deeds().take_while(|(t, _)| *t <= at).any(|(_, deed)| {
+        matches!(deed, Deed::FaultBegins(fault) if fault.text == super::FULL_DISK && fault.sick.contains(&node))
+    })
 }
 
 /// Whether a node had said, in the life that ended at this moment, that it is evicted: it must then step down.
@@ -133,6 +149,15 @@ mod tests {
         log.did(7.0, Deed::Started(1));
         log.did(8.0, Deed::Ended(1));
         assert!(no_surprise(&log).is_broken(), "that was another life");
+        let full = |sick: usize| {
+            let mut log = healthy(3);
+            let text = super::super::FULL_DISK.to_owned();
+            let fault = crate::adversity::observe::Fault { text, sick: [sick].into(), ..Default::default() };
+            log.did(5.0, Deed::FaultBegins(fault));
+            log.says(6.0, 1, Line::Complaint("ERROR gossip.storage_failed: no space left".into()));
+            no_surprise(&log).is_broken()
+        };
+        assert!(!full(1) && full(2), "only a disk that was filled may fail");
         for line in [Line::Complaint("panicked".into()), Line::Error("unknown command".into())] {
             let mut log = healthy(3);
             log.says(6.0, 1, line);

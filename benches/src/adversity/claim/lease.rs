@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use fencing_gate::{FencingGate, Token};
+
 use super::Judgement;
 use crate::adversity::observe::{Deed, LeaseState, Line, Log, name};
 
@@ -10,11 +12,15 @@ use crate::adversity::observe::{Deed, LeaseState, Line, Log, name};
 const LINE_DELAY_S: f64 = 0.5;
 
 /// A time during which a node said that it held a lease and could act on it.
-struct Hold {
+pub(super) struct Hold {
     name: String,
-    by: usize,
-    from: f64,
-    until: f64,
+    pub(super) by: usize,
+    /// None for one that went on after a stop: it uses the token that it had.
+    token: Option<u64>,
+    pub(super) from: f64,
+    pub(super) until: f64,
+    /// It was given back: the handle ended with the request, and the line came when that had been decided.
+    given_back: bool,
 }
 
 pub(super) fn one_holder(log: &Log) -> Judgement {
@@ -39,26 +45,28 @@ pub(super) fn one_holder(log: &Log) -> Judgement {
     Judgement::Held(format!("{} times granted", holds.len()))
 }
 
+type Open = BTreeMap<(usize, String), (f64, Option<u64>)>;
+
 /// A stopped process cannot act on what it holds: its hold ends with the stop, and begins again when it goes on, unless it
 /// then finds that the lease has run out.
-fn holds(log: &Log) -> Vec<Hold> {
-    let mut open: BTreeMap<(usize, String), f64> = BTreeMap::new();
+pub(super) fn holds(log: &Log) -> Vec<Hold> {
+    let mut open = Open::new();
     let mut asleep: BTreeMap<(usize, String), ()> = BTreeMap::new();
     let mut holds = Vec::new();
-    let mut close = |open: &mut BTreeMap<(usize, String), f64>, key: (usize, String), until: f64| {
-        if let Some(from) = open.remove(&key) {
-            holds.push(Hold { by: key.0, name: key.1, from, until });
+    let mut close = |open: &mut Open, key: (usize, String), until: f64, given_back: bool| {
+        if let Some((from, token)) = open.remove(&key) {
+            holds.push(Hold { by: key.0, name: key.1, token, from, until, given_back });
         }
     };
     for entry in &log.entries {
         use crate::adversity::observe::What;
         match &entry.what {
-            What::Said { by, line: Line::Lease { name, state, .. }, .. } => {
+            What::Said { by, line: Line::Lease { name, state, token }, .. } => {
                 let key = (*by, name.clone());
                 asleep.remove(&key);
                 match state {
-                    LeaseState::Granted => _ = open.entry(key).or_insert(entry.at),
-                    _ => close(&mut open, key, entry.at),
+                    LeaseState::Granted => _ = open.entry(key).or_insert((entry.at, Some(*token))),
+                    _ => close(&mut open, key, entry.at, *state == LeaseState::Released),
                 }
             }
             What::Did(
@@ -70,7 +78,7 @@ fn holds(log: &Log) -> Vec<Hold> {
                     if stopped {
                         asleep.insert(key.clone(), ());
                     }
-                    close(&mut open, key, entry.at);
+                    close(&mut open, key, entry.at, false);
                 }
                 if !stopped {
                     asleep.retain(|(by, _), ()| by != node);
@@ -80,7 +88,7 @@ fn holds(log: &Log) -> Vec<Hold> {
                 let keys: Vec<_> = asleep.keys().filter(|(by, _)| by == node).cloned().collect();
                 for key in keys {
                     asleep.remove(&key);
-                    open.insert(key, entry.at);
+                    open.insert(key, (entry.at, None));
                 }
             }
             _ => {}
@@ -88,9 +96,107 @@ fn holds(log: &Log) -> Vec<Hold> {
     }
     let rest: Vec<_> = open.keys().cloned().collect();
     for key in rest {
-        close(&mut open, key, log.end());
+        close(&mut open, key, log.end(), false);
     }
     holds
+}
+
+/// How often a holder writes.
+const WRITE_S: f64 = 0.02;
+
+/// Every holder passes one gate with its token when it is granted the lease and then every 20 ms, until the moment at which it is
+/// known to hold it no more, all on the clock of the harness.
+pub(super) fn gate_refuses_nobody(log: &Log) -> Judgement {
+    let mut passages: BTreeMap<String, Vec<(f64, u64, usize)>> = BTreeMap::new();
+    for hold in holds(log) {
+        // Refusing one that has slept is what a gate is for.
+        let Some(token) = hold.token else { continue };
+        let until = if hold.given_back { (hold.until - LINE_DELAY_S).max(hold.from) } else { hold.until };
+        let writes = ((until - hold.from) / WRITE_S).floor() as usize;
+        let times = (0..=writes).map(|i| (hold.from + i as f64 * WRITE_S, token, hold.by));
+        passages.entry(hold.name).or_default().extend(times);
+    }
+    let (mut admitted, mut holders) = (0, std::collections::BTreeSet::new());
+    for (lease, mut passages) in passages {
+        passages.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let Ok(mut gate) = FencingGate::new(0, &lease) else { continue };
+        for (at, token, by) in passages {
+            if let Err(why) = gate.admit(0, &lease, Token::new(token)) {
+                return Judgement::Broken(format!("{} is refused at {at:.3} s: {why}", name(by)));
+            }
+            admitted += 1;
+            holders.insert((by, token));
+        }
+    }
+    match holders.len() {
+        0 => Judgement::Open("nobody was granted a lease".into()),
+        count => Judgement::Held(format!("{admitted} passages with {}", super::counted(count, "token"))),
+    }
+}
+
+/// Nothing here depends on when a line of a process was read: the times are those of checks, by one clock, and the order is that
+/// in which the system has appended to one file.
+pub(super) fn writes_in_turn(log: &Log) -> Judgement {
+    struct Turn {
+        by: usize,
+        first: f64,
+        last: f64,
+    }
+    let mut turns: BTreeMap<(&str, u64), Turn> = BTreeMap::new();
+    let mut gates: BTreeMap<&str, FencingGate> = BTreeMap::new();
+    let mut writes = 0;
+    for (at, by, line) in log.said() {
+        let Line::Wrote { name: lease, token } = line else { continue };
+        writes += 1;
+        let gate = match gates.entry(lease) {
+            std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
+            std::collections::btree_map::Entry::Vacant(entry) => match FencingGate::new(0, lease) {
+                Ok(gate) => entry.insert(gate),
+                Err(error) => return Judgement::Broken(format!("{lease}: {error}")),
+            },
+        };
+        if let Err(why) = gate.admit(0, lease, Token::new(*token)) {
+            return Judgement::Broken(format!("a write of {} at {at:.3} s is refused: {why}", name(by)));
+        }
+        let turn = turns.entry((lease, *token)).or_insert(Turn { by, first: at, last: at });
+        if turn.by != by {
+            return Judgement::Broken(format!(
+                "{} and {} both write with token {token}",
+                name(turn.by),
+                name(by)
+            ));
+        }
+        turn.first = turn.first.min(at);
+        turn.last = turn.last.max(at);
+    }
+    let mut least = f64::INFINITY;
+    let all: Vec<_> = turns.iter().collect();
+    for pair in all.windows(2) {
+        let [((lease, token), turn), ((other, later), next)] = pair else { continue };
+        if lease != other {
+            continue;
+        }
+        if next.first <= turn.last {
+            return Judgement::Broken(format!(
+                "{} holds {lease} with token {later} at {:.3} s, {} with {token} until {:.3} s",
+                name(next.by),
+                next.first,
+                name(turn.by),
+                turn.last
+            ));
+        }
+        if next.by != turn.by {
+            least = least.min(next.first - turn.last);
+        }
+    }
+    match all.len() {
+        0 => Judgement::Open("nobody has written".into()),
+        count => Judgement::Held(format!(
+            "{writes} writes with {}; from one node to another at least {:.0} ms",
+            super::counted(count, "token"),
+            least * 1e3
+        )),
+    }
 }
 
 pub(super) fn tokens_increase(log: &Log) -> Judgement {
@@ -203,6 +309,39 @@ mod tests {
             log.lease(7.0, 1, second, Granted);
             assert_eq!(tokens_increase(&log).is_broken(), broken, "{second}");
         }
+    }
+
+    #[test]
+    fn a_holder_that_a_gate_refuses_is_caught() {
+        for (expired_at, broken) in [(6.0, false), (6.3, true)] {
+            let mut log = healthy(3);
+            log.lease(5.0, 0, 1, Granted);
+            if !broken {
+                log.lease(expired_at, 0, 1, Expired);
+            }
+            log.lease(6.1, 1, 2, Granted);
+            if broken {
+                log.lease(expired_at, 0, 1, Expired);
+            }
+            log.did(9.0, Deed::Mark("end"));
+            assert_eq!(gate_refuses_nobody(&log).is_broken(), broken);
+        }
+    }
+
+    #[test]
+    fn writes_of_two_holders_at_once_or_with_an_old_token_are_caught() {
+        let written = |writes: &[(f64, usize, u64)]| {
+            let mut log = healthy(3);
+            for &(at, by, token) in writes {
+                log.says(at, by, Line::Wrote { name: "lock".into(), token });
+            }
+            writes_in_turn(&log)
+        };
+        assert!(matches!(written(&[]), Judgement::Open(_)));
+        assert!(!written(&[(5.0, 0, 1), (5.1, 0, 1), (5.2, 1, 2), (5.3, 0, 3)]).is_broken());
+        assert!(written(&[(5.0, 0, 1), (5.1, 1, 2), (5.2, 0, 1)]).is_broken(), "refused");
+        assert!(written(&[(5.0, 0, 1), (5.3, 0, 1), (5.2, 1, 2)]).is_broken(), "checked while another held");
+        assert!(written(&[(5.0, 0, 1), (5.1, 1, 1)]).is_broken(), "one token, two nodes");
     }
 
     #[test]

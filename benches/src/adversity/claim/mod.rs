@@ -8,7 +8,12 @@ mod lease;
 mod suspicion;
 mod verdict;
 
+pub(crate) use verdict::quantile;
+
 use super::observe::Log;
+
+/// What the fault is called by which a claim about disks is judged.
+pub(crate) const FULL_DISK: &str = "disk full";
 
 /// One thing that must hold.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,12 +41,38 @@ pub(crate) enum Claim {
     NoHealthyDead,
     /// The quorum declares every killed node that stays away dead, and every survivor hears of it, within this.
     DeclaredDead { seconds: f64 },
+    /// Every survivor reports that a killed node is dead no later than `slack_s` after the later of detection by all and the end
+    /// of all promises, and in 99 of 100 cases within `p99_s`.
+    DeadSoon { promise_s: f64, slack_s: f64, p99_s: f64 },
     /// Two nodes never hold different views under one number.
     ViewsAgree,
+    /// All nodes report the same verdicts in the same order.
+    SameOrder,
+    /// Nobody reports a decision that no majority of voters with their disks can have made.
+    MajoritiesDecide,
+    /// No node is back at an earlier view than it has reported, but for one whose disk was wiped.
+    ViewsNeverGoBack,
+    /// Who is declared dead while it runs has said before that it is isolated, and that its lease is over.
+    StepsDownFirst,
+    /// After each fault all hold one view within this.
+    AgreesOnOneView { seconds: f64 },
+    /// Who was declared dead while it ran is back in a higher incarnation, so soon after it could know.
+    EvictedReturn { seconds: f64 },
+    /// A sick node is evicted and suspended at most so often a minute.
+    FewEvictions { evictions: usize, suspensions: usize },
+    /// A lease is granted so soon after the last start.
+    GrantsAgain { seconds: f64 },
+    /// A node whose disk is full says so and goes on watching.
+    TellsOfFullDisk,
     /// No two nodes hold the lease at once.
     OneHolder,
     /// Each grant of a lease has a higher token than all before it.
     TokensIncrease,
+    /// A gate that every holder passes with its token, again and again while it holds, refuses nobody.
+    GateRefusesNobody,
+    /// By the file that all holders write to after a check: one holder at a time, tokens that grow, and no write that a gate before
+    /// the file would have refused.
+    WritesInTurn,
     /// When the holder of a lease is killed, stopped or cut off for long enough, another is granted it within this.
     LeasePasses { seconds: f64 },
     /// Mean share of one processor.
@@ -69,8 +100,18 @@ pub(crate) enum Judgement {
 
 impl Claim {
     /// What holds in every scenario.
-    pub(crate) const ALWAYS: [Self; 5] =
-        [Self::NoHealthyDead, Self::ViewsAgree, Self::OneHolder, Self::TokensIncrease, Self::NoSurprise];
+    pub(crate) const ALWAYS: [Self; 10] = [
+        Self::NoHealthyDead,
+        Self::ViewsAgree,
+        Self::SameOrder,
+        Self::MajoritiesDecide,
+        Self::ViewsNeverGoBack,
+        Self::StepsDownFirst,
+        Self::OneHolder,
+        Self::TokensIncrease,
+        Self::GateRefusesNobody,
+        Self::NoSurprise,
+    ];
 
     /// The statement, in words.
     pub(crate) fn text(&self) -> String {
@@ -97,9 +138,36 @@ impl Claim {
             Self::DeclaredDead { seconds } => {
                 format!("a node that stays away is declared dead, to all, within {seconds} s")
             }
+            Self::DeadSoon { promise_s, slack_s, p99_s } => format!(
+                "a killed node is declared dead, to all, within {slack_s} s of the later of detection and {promise_s} s, and in \
+                 99 of 100 cases within {p99_s} s"
+            ),
+            Self::SameOrder => "all report the same verdicts in the same order".into(),
+            Self::MajoritiesDecide => "nothing is decided without a majority of voters".into(),
+            Self::ViewsNeverGoBack => "no node forgets a view that it has reported".into(),
+            Self::StepsDownFirst => "who is declared dead while it runs has stepped down before".into(),
+            Self::AgreesOnOneView { seconds } => {
+                format!("all hold one view within {seconds} s of a fault's end")
+            }
+            Self::EvictedReturn { seconds } => {
+                format!(
+                    "who was declared dead while it ran is back, higher, within {seconds} s of a fault's end"
+                )
+            }
+            Self::FewEvictions { evictions, suspensions } => format!(
+                "a sick node is evicted at most {evictions} times a minute, and suspended at most {suspensions} times"
+            ),
+            Self::GrantsAgain { seconds } => {
+                format!("a lease is granted within {seconds} s of the last start")
+            }
+            Self::TellsOfFullDisk => "a node whose disk is full says so and goes on watching".into(),
             Self::ViewsAgree => "no two nodes hold different views under one number".into(),
             Self::OneHolder => "no two nodes hold a lease at once".into(),
             Self::TokensIncrease => "tokens only grow".into(),
+            Self::WritesInTurn => {
+                "holders write one after the other, and a gate would refuse no write".into()
+            }
+            Self::GateRefusesNobody => "a gate refuses no holder of a lease".into(),
             Self::LeasePasses { seconds } => {
                 format!("when its holder is killed, stopped or cut off, a lease passes on within {seconds} s")
             }
@@ -119,7 +187,19 @@ impl Claim {
             self,
             Self::NoHealthyDead
                 | Self::DeclaredDead { .. }
+                | Self::DeadSoon { .. }
                 | Self::ViewsAgree
+                | Self::SameOrder
+                | Self::MajoritiesDecide
+                | Self::ViewsNeverGoBack
+                | Self::StepsDownFirst
+                | Self::AgreesOnOneView { .. }
+                | Self::EvictedReturn { .. }
+                | Self::FewEvictions { .. }
+                | Self::GrantsAgain { .. }
+                | Self::TellsOfFullDisk
+                | Self::GateRefusesNobody
+                | Self::WritesInTurn
                 | Self::OneHolder
                 | Self::TokensIncrease
                 | Self::LeasePasses { .. }
@@ -140,7 +220,23 @@ impl Claim {
             Self::LeavesUnsuspected => suspicion::leaves_unsuspected(log),
             Self::NoHealthyDead => verdict::no_healthy_dead(log),
             Self::DeclaredDead { seconds } => verdict::declared_dead(log, seconds),
+            Self::DeadSoon { promise_s, slack_s, p99_s } => {
+                verdict::dead_soon(log, promise_s, slack_s, p99_s)
+            }
             Self::ViewsAgree => verdict::views_agree(log),
+            Self::SameOrder => verdict::same_order(log),
+            Self::MajoritiesDecide => verdict::majorities_decide(log),
+            Self::ViewsNeverGoBack => verdict::views_never_go_back(log),
+            Self::StepsDownFirst => verdict::steps_down_first(log),
+            Self::AgreesOnOneView { seconds } => verdict::agrees_on_one_view(log, seconds),
+            Self::EvictedReturn { seconds } => verdict::evicted_return(log, seconds),
+            Self::FewEvictions { evictions, suspensions } => {
+                verdict::few_evictions(log, evictions, suspensions)
+            }
+            Self::GrantsAgain { seconds } => verdict::grants_again(log, seconds),
+            Self::TellsOfFullDisk => verdict::tells_of_full_disk(log),
+            Self::WritesInTurn => lease::writes_in_turn(log),
+            Self::GateRefusesNobody => lease::gate_refuses_nobody(log),
             Self::OneHolder => lease::one_holder(log),
             Self::TokensIncrease => lease::tokens_increase(log),
             Self::LeasePasses { seconds } => lease::passes(log, seconds),

@@ -306,4 +306,18 @@ mod tests {
         log.says(5.9, 2, Line::Suspected(1));
         assert!(leaves_unsuspected(&log).is_broken());
     }
+
+    #[test]
+    fn only_who_hears_nobody_may_doubt_itself_instead() {
+        for (alone, broken) in [(true, false), (false, true)] {
+            let mut log = healthy(3);
+            let pairs: &[(usize, usize)] = if alone { &[(2, 0), (2, 1)] } else { &[(2, 0)] };
+            log.fault(5.0, pairs);
+            for (_, target) in pairs {
+                log.says(5.4, 2, Line::Unsure(*target));
+            }
+            log.did(15.0, Deed::FaultEnds("trouble".into()));
+            assert_eq!(noticed(&log, 2.0).is_broken(), broken);
+        }
+    }
 }

@@ -17,7 +17,7 @@ pub(crate) use system::System;
 
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context;
 use rustix::process::Signal;
@@ -44,6 +44,8 @@ pub(crate) struct Call {
     pub(crate) voters: usize,
     /// Scheduling priority, 0 to 19; higher is less.
     pub(crate) nice: u8,
+    /// Whether holders of a lease write to a common file.
+    pub(crate) writes: bool,
     /// A directory for the state of one node instead of its usual one.
     pub(crate) data: Option<(usize, PathBuf)>,
 }
@@ -66,6 +68,8 @@ pub(crate) struct Fleet {
     call: Call,
     hosts: Vec<Host>,
     begun: Instant,
+    /// The same moment by the wall clock, which all processes can read.
+    begun_wall: SystemTime,
     inbox: Receiver<(u32, Heard)>,
     outbox: Sender<(u32, Heard)>,
     /// Removed when this is dropped.
@@ -88,7 +92,8 @@ impl Fleet {
             .prefix("adversity-")
             .tempdir()
             .context("cannot make a directory for the nodes' state")?;
-        Ok(Self { system, network, call, hosts, begun: Instant::now(), inbox, outbox, data })
+        let (begun, begun_wall) = (Instant::now(), SystemTime::now());
+        Ok(Self { system, network, call, hosts, begun, begun_wall, inbox, outbox, data })
     }
 
     pub(crate) fn elapsed(&self) -> f64 {
@@ -125,17 +130,56 @@ impl Fleet {
         if self.call.nice > 0 {
             command.extend(["nice".into(), "-n".into(), self.call.nice.to_string()]);
         }
-        let data = match &self.call.data {
-            Some((other, dir)) if *other == node => dir.clone(),
-            _ => self.data.path().join(format!("n{}", node + 1)),
-        };
+        let data = self.data_of(node);
         let voters = self.call.voters.min(self.call.nodes);
         command.extend(self.system.command(node, self.network.addr(node), &seeds, &data, voters));
+        if self.call.writes {
+            command.extend(["--write-log".into(), self.writes().to_string_lossy().into_owned()]);
+        }
         let host = &mut self.hosts[node];
         host.life += 1;
         host.process = Some(Process::start(&command, node, host.life, self.begun, &self.outbox)?);
         host.state = State::Running;
         Ok(())
+    }
+
+    fn writes(&self) -> PathBuf {
+        self.data.path().join("writes")
+    }
+
+    /// What holders of leases have written, in that order, and when by this fleet's clock.
+    pub(crate) fn written(&self) -> anyhow::Result<Vec<(f64, String)>> {
+        if !self.call.writes {
+            return Ok(Vec::new());
+        }
+        let text =
+            std::fs::read_to_string(self.writes()).context("the holders of leases have written nothing")?;
+        let begun = self.begun_wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+        let line = |line: &str| {
+            let (at, rest) = line.split_once(' ')?;
+            Some((at.parse::<u64>().ok()? as f64 / 1e6 - begun, rest.to_owned()))
+        };
+        text.lines().map(|text| line(text).with_context(|| format!("`{text}` is no write"))).collect()
+    }
+
+    /// Where a node keeps its state.
+    fn data_of(&self, node: usize) -> PathBuf {
+        match &self.call.data {
+            Some((other, dir)) if *other == node => dir.clone(),
+            _ => self.data.path().join(format!("n{}", node + 1)),
+        }
+    }
+
+    /// What a process said, without the directories of this machine.
+    pub(crate) fn without_paths(&self, text: &str) -> String {
+        let other = self.call.data.iter().map(|(_, dir)| dir.as_path());
+        let dirs = other.filter_map(|dir| dir.parent()).chain([self.data.path()]);
+        dirs.fold(text.to_owned(), |text, dir| text.replace(&*dir.to_string_lossy(), "…"))
+    }
+
+    /// Removes the state of a node that is down.
+    pub(crate) fn wipe(&mut self, node: usize) -> anyhow::Result<()> {
+        std::fs::remove_dir_all(self.data_of(node)).with_context(|| format!("cannot wipe n{}", node + 1))
     }
 
     /// SIGKILL, which works on a stopped process too; waits until it is gone.

@@ -5,6 +5,10 @@ use serde_json::Value;
 /// What a line says. The schema is in `docs/node-events.md`; what is not needed here is [`Line::Other`].
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Line {
+    /// A life of the process begins, or another in the same process.
+    Started {
+        incarnation: u64,
+    },
     /// The process has met a node.
     Joined(usize),
     /// A node has left on purpose.
@@ -21,17 +25,16 @@ pub(crate) enum Line {
         sent: u64,
         rejected: u64,
     },
-    /// A numbered verdict of the quorum.
+    /// A verdict of the quorum, numbered; one that is only a reading has the number 0.
     Verdict {
         target: usize,
+        incarnation: u64,
         verdict: String,
         epoch: u64,
     },
-    /// The content of a view, as text that is equal when the view is.
-    View {
-        epoch: u64,
-        content: String,
-    },
+    View(View),
+    /// The disk has failed.
+    StorageFailed,
     Standing {
         standing: String,
     },
@@ -40,11 +43,28 @@ pub(crate) enum Line {
         token: u64,
         state: LeaseState,
     },
+    /// Not said: written to the common file of all holders, at that moment, after a check. Writes stand at the end of a log, in the
+    /// order of the file.
+    Wrote {
+        name: String,
+        token: u64,
+    },
     /// A command was not understood, or not obeyed.
     Error(String),
     /// A line that is not JSON, or one on standard error.
     Complaint(String),
     Other,
+}
+
+/// A numbered state of the quorum's chain.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct View {
+    pub(crate) epoch: u64,
+    pub(crate) voters: Vec<usize>,
+    /// The voters to come; none while no change is under way.
+    pub(crate) next: Vec<usize>,
+    /// All of it that does not depend on who says it and when: equal when the view is.
+    pub(crate) content: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +83,7 @@ pub(crate) fn parse(text: &str, nodes: usize) -> Line {
     let number = |field: &str| value[field].as_u64().unwrap_or_default();
     let word = |field: &str| value[field].as_str().unwrap_or_default().to_owned();
     match (event, node) {
+        ("started", _) => Line::Started { incarnation: number("incarnation") },
         ("joined", Some(node)) => Line::Joined(node),
         ("left", Some(node)) => Line::Left(node),
         ("suspected", Some(node)) => Line::Suspected(node),
@@ -74,10 +95,25 @@ pub(crate) fn parse(text: &str, nodes: usize) -> Line {
             sent: number("sent"),
             rejected: number("rejected"),
         },
-        ("verdict", Some(target)) => {
-            Line::Verdict { target, verdict: word("verdict"), epoch: number("epoch") }
+        ("verdict", Some(target)) => Line::Verdict {
+            target,
+            incarnation: number("incarnation"),
+            verdict: word("verdict"),
+            epoch: number("epoch"),
+        },
+        ("view", _) => {
+            let names = |field: &str| {
+                let names = value[field].as_array().into_iter().flatten();
+                names.filter_map(|name| index(name.as_str()?, nodes)).collect()
+            };
+            Line::View(View {
+                epoch: number("epoch"),
+                voters: names("voters"),
+                next: names("next"),
+                content: content(&value),
+            })
         }
-        ("view", _) => Line::View { epoch: number("epoch"), content: content(&value) },
+        ("storage_failed", _) => Line::StorageFailed,
         ("standing", _) => Line::Standing { standing: word("standing") },
         ("lease", _) => match lease_state(&word("state")) {
             Some(state) => Line::Lease { name: word("name"), token: number("token"), state },
@@ -88,6 +124,14 @@ pub(crate) fn parse(text: &str, nodes: usize) -> Line {
     }
 }
 
+/// Understands what a holder has written after the time: node, lease, token.
+pub(crate) fn parse_write(text: &str, nodes: usize) -> Option<(usize, Line)> {
+    let mut words = text.split(' ');
+    let by = index(words.next()?, nodes)?;
+    let (name, token) = (words.next()?.to_owned(), words.next()?.parse().ok()?);
+    Some((by, Line::Wrote { name, token }))
+}
+
 /// The place of a node called `n1` to `nN`.
 fn index(name: &str, nodes: usize) -> Option<usize> {
     let number: usize = name.strip_prefix('n')?.parse().ok()?;
@@ -96,7 +140,9 @@ fn index(name: &str, nodes: usize) -> Option<usize> {
 
 /// What all nodes must agree on, which is everything that does not depend on who says it and when.
 fn content(view: &Value) -> String {
-    ["voters", "dead", "leases"].map(|field| view[field].to_string()).join(" ")
+    ["genesis", "voters", "next", "suspended", "dead", "left", "leases"]
+        .map(|field| view[field].to_string())
+        .join(" ")
 }
 
 fn lease_state(word: &str) -> Option<LeaseState> {
@@ -127,16 +173,24 @@ mod tests {
     }
 
     #[test]
+    fn writes_are_understood() {
+        assert_eq!(parse_write("n2 lock 7", 5), Some((1, Line::Wrote { name: "lock".into(), token: 7 })));
+        assert_eq!(parse_write("n2 lock", 5), None);
+    }
+
+    #[test]
     fn views_are_equal_whoever_says_them() {
         let view = |t, dead| {
             parse(
                 &format!(
-                    r#"{{"t":{t},"event":"view","epoch":4,"voters":["n1"],"dead":{dead},"leases":{{}}}}"#
+                    r#"{{"t":{t},"event":"view","epoch":4,"voters":["n1","n3"],"next":null,"dead":{dead},"leases":[]}}"#
                 ),
                 5,
             )
         };
-        assert_eq!(view(1, "{}"), view(2, "{}"));
-        assert_ne!(view(1, "{}"), view(2, r#"{"n2":1}"#));
+        assert_eq!(view(1, "[]"), view(2, "[]"));
+        assert_ne!(view(1, "[]"), view(2, r#"[{"node":"n2"}]"#));
+        let Line::View(View { epoch, voters, next, .. }) = view(1, "[]") else { panic!("a view") };
+        assert_eq!((epoch, voters, next), (4, vec![0, 2], vec![]));
     }
 }

@@ -41,6 +41,8 @@ pub(crate) enum Deed {
     Started(usize),
     /// SIGKILL.
     Killed(usize),
+    /// All that it had on disk is gone.
+    Wiped(usize),
     /// Asked to leave.
     Dismissed(usize),
     /// Nothing was done: it ended by itself.
@@ -61,6 +63,7 @@ impl Deed {
         match self {
             Self::Started(node) => format!("start {}", name(*node)),
             Self::Killed(node) => format!("kill {}", name(*node)),
+            Self::Wiped(node) => format!("wipe {}", name(*node)),
             Self::Dismissed(node) => format!("dismiss {}", name(*node)),
             Self::Ended(node) => format!("{} ends", name(*node)),
             Self::Stopped(node) => format!("stop {}", name(*node)),
@@ -78,6 +81,8 @@ pub(crate) struct Fault {
     pub(crate) text: String,
     /// Observers and targets whose suspicion of each other is right while it lasts: they cannot reach each other.
     pub(crate) excused: BTreeSet<(usize, usize)>,
+    /// Nodes that are the trouble themselves, though they can be reached: a majority may evict them.
+    pub(crate) sick: BTreeSet<usize>,
 }
 
 /// What `/proc` says about a process.
@@ -104,7 +109,7 @@ impl Log {
 
     /// When the last thing happened.
     pub(crate) fn end(&self) -> f64 {
-        self.entries.last().map_or(0.0, |entry| entry.at)
+        self.entries.iter().map(|entry| entry.at).fold(0.0, f64::max)
     }
 
     pub(crate) fn said(&self) -> impl Iterator<Item = (f64, usize, &Line)> {
@@ -130,7 +135,7 @@ impl Log {
 
     /// Whether anybody speaks of verdicts, so that claims about them can be judged.
     pub(crate) fn speaks_of_verdicts(&self) -> bool {
-        self.said().any(|(_, _, line)| matches!(line, Line::Verdict { .. } | Line::View { .. }))
+        self.said().any(|(_, _, line)| matches!(line, Line::Verdict { .. } | Line::View(_)))
     }
 }
 

@@ -47,6 +47,50 @@ fn first_suspected(beliefs: &Beliefs, observer: usize, target: usize, from: f64,
     changes.iter().find(|(t, held)| (from..=until).contains(t) && *held == Held::Suspect).map(|(t, _)| *t)
 }
 
+/// How the survivors learnt that the quorum had declared a killed node dead.
+#[derive(Debug)]
+pub(crate) struct Burial {
+    pub(crate) target: usize,
+    pub(crate) at: f64,
+    /// Seconds until the last survivor suspected it; None if one never did while it was down.
+    pub(crate) detected: Option<f64>,
+    /// Seconds until each survivor reported the death; None for one that never did while it was down.
+    pub(crate) after: Vec<(usize, Option<f64>)>,
+}
+
+/// One entry for each kill of a node that stayed away for so long.
+pub(crate) fn burials(log: &Log, away_s: f64) -> Vec<Burial> {
+    let presence = Presence::of(log);
+    let mut burials = Vec::new();
+    for detection in detections(log) {
+        let (target, at) = (detection.target, detection.at);
+        let back = log.deeds().find(|(t, deed)| *t > at && **deed == Deed::Started(target));
+        let until = back.map_or(log.end(), |(t, _)| t);
+        if until - at < away_s {
+            continue;
+        }
+        let heard = |survivor: usize| {
+            let mut said = log.said().skip_while(|(t, ..)| *t < at).take_while(|(t, ..)| *t <= until);
+            let found = said.find(|(_, by, line)| {
+                *by == survivor
+                    && matches!(line, Line::Verdict { target: t, verdict, .. } if *t == target && verdict == "dead")
+            });
+            found.map(|(t, ..)| t - at)
+        };
+        let after: Vec<(usize, Option<f64>)> = (0..log.nodes)
+            .filter(|&o| o != target && presence.runs_throughout(o, at, until))
+            .map(|o| (o, heard(o)))
+            .collect();
+        let detected = detection
+            .after
+            .iter()
+            .map(|(_, after)| *after)
+            .try_fold(0.0, |last: f64, after| after.map(|after| last.max(after)));
+        burials.push(Burial { target, at, detected, after });
+    }
+    burials
+}
+
 /// How an observer noticed that it could not hear a node any more, because of a fault or because that was stopped.
 #[derive(Debug)]
 pub(crate) struct Notice {
@@ -55,7 +99,7 @@ pub(crate) struct Notice {
     pub(crate) at: f64,
     /// For how long it could not.
     pub(crate) lasted: f64,
-    /// Seconds until it suspected the node; None if it did not while that lasted.
+    /// Seconds until it suspected the node, or, hearing nobody at all, doubted itself; None if it did not while that lasted.
     pub(crate) after: Option<f64>,
 }
 
@@ -74,11 +118,21 @@ pub(crate) fn notices(log: &Log) -> Vec<Notice> {
             _ => continue,
         };
         let until = log.deeds().find(|(t, d)| *t > at && **d == end).map_or(log.end(), |(t, _)| t);
-        for (observer, target) in pairs {
+        let hears_nobody =
+            |o: usize| pairs.iter().filter(|(observer, _)| *observer == o).count() + 1 == log.nodes;
+        for &(observer, target) in &pairs {
             // In a large cluster only neighbours watch.
             let watches = log.full_mesh || beliefs.at(observer, target, at) != Held::Nothing;
             if watches && presence.runs_throughout(observer, at, until) {
-                let after = first_suspected(&beliefs, observer, target, at, until).map(|t| t - at);
+                let doubted = || {
+                    let mut changes = beliefs.changes(observer, target).iter();
+                    changes
+                        .find(|(t, held)| (at..=until).contains(t) && *held == Held::Unsure)
+                        .map(|(t, _)| *t)
+                };
+                let noticed = first_suspected(&beliefs, observer, target, at, until);
+                let noticed = noticed.or_else(|| if hears_nobody(observer) { doubted() } else { None });
+                let after = noticed.map(|t| t - at);
                 notices.push(Notice { observer, target, at, lasted: until - at, after });
             }
         }

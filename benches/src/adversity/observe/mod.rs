@@ -9,12 +9,14 @@ mod line;
 mod log;
 mod metrics;
 mod presence;
+mod quorum;
 #[cfg(test)]
 pub(crate) mod synthetic;
 
 pub(crate) use belief::{Beliefs, Held};
 pub(crate) use lease::holder;
-pub(crate) use line::{LeaseState, Line, parse};
+pub(crate) use line::{LeaseState, Line, View, parse, parse_write};
 pub(crate) use log::{Deed, Fault, Log, Sample, What, name};
-pub(crate) use metrics::{Cost, costs, detections, known_by_all, mistakes, notices, recoveries};
+pub(crate) use metrics::{Cost, burials, costs, detections, known_by_all, mistakes, notices, recoveries};
 pub(crate) use presence::Presence;
+pub(crate) use quorum::{Quorum, deaths};

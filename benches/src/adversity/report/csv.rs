@@ -1,6 +1,7 @@
 //! Tables for other programs.
 
 use super::figures;
+use crate::adversity::observe::{burials, name};
 use crate::adversity::run::{End, Outcome};
 
 /// One row for each claim that was judged.
@@ -30,6 +31,28 @@ pub(super) fn figures(outcomes: &[Outcome]) -> String {
         for figure in figures::of(log) {
             let (head, load) = (head(outcome), &outcome.load);
             text += &format!("{head},{load},{},{:.4},{}\n", figure.name, figure.value, figure.unit);
+        }
+    }
+    text
+}
+
+/// One row for each kill and each survivor: when all suspected the node, and when this one reported it dead.
+pub(super) fn verdicts(outcomes: &[Outcome]) -> String {
+    let mut text =
+        String::from("scenario,system,repeat,nodes,load,killed_at_s,target,survivor,detected_s,dead_s\n");
+    for outcome in outcomes {
+        let End::Played { log, .. } = &outcome.end else { continue };
+        if !log.speaks_of_verdicts() {
+            continue;
+        }
+        let (head, load) = (head(outcome), &outcome.load);
+        let cell = |seconds: Option<f64>| seconds.map(|s| format!("{s:.4}")).unwrap_or_default();
+        for burial in burials(log, 0.0) {
+            for (survivor, after) in &burial.after {
+                let (at, target, survivor) = (burial.at, name(burial.target), name(*survivor));
+                let (detected, after) = (cell(burial.detected), cell(*after));
+                text += &format!("{head},{load},{at:.3},{target},{survivor},{detected},{after}\n");
+            }
         }
     }
     text

@@ -1,7 +1,9 @@
 //! The figures of one outcome, by name and unit.
 
-use crate::adversity::claim::median;
-use crate::adversity::observe::{Cost, Log, costs, detections, known_by_all, mistakes, notices, recoveries};
+use crate::adversity::claim::{median, quantile};
+use crate::adversity::observe::{
+    Cost, Log, burials, costs, detections, known_by_all, mistakes, notices, recoveries,
+};
 use crate::adversity::run::mean_cost;
 
 /// One figure.
@@ -27,6 +29,16 @@ pub(super) fn of(log: &Log) -> Vec<Figure> {
     push("detection last", after.last().copied(), "s");
     let blind = detections.iter().flat_map(|d| &d.after).filter(|(_, after)| after.is_none()).count();
     push("not detected", (!detections.is_empty()).then_some(blind as f64), "observers");
+
+    if log.speaks_of_verdicts() {
+        let burials = burials(log, 0.0);
+        let mut after: Vec<f64> =
+            burials.iter().flat_map(|b| b.after.iter().filter_map(|(_, after)| *after)).collect();
+        push("dead median", median(&mut after), "s");
+        push("dead p99", (!after.is_empty()).then(|| quantile(&after, 0.99)), "s");
+        push("dead last", after.last().copied(), "s");
+        push("dead reports", (!after.is_empty()).then_some(after.len() as f64), "");
+    }
 
     let notices = notices(log);
     let mut after: Vec<f64> = notices.iter().filter_map(|n| n.after).collect();

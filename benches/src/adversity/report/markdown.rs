@@ -22,6 +22,7 @@ pub(super) fn summary(outcomes: &[Outcome], context: &Context) -> String {
     if outcomes.iter().any(|outcome| !outcome.ours) {
         beside_peers(outcomes, &mut text);
     }
+    verdicts(outcomes, &mut text);
     costs(outcomes, &mut text);
     skipped(outcomes, &mut text);
     text
@@ -166,6 +167,40 @@ fn scenarios(outcomes: &[Outcome]) -> Vec<&'static str> {
         }
     }
     names
+}
+
+/// How soon the dead were declared dead.
+fn verdicts(outcomes: &[Outcome], text: &mut String) {
+    let mut rows = String::new();
+    for outcome in outcomes {
+        let End::Played { log, .. } = &outcome.end else { continue };
+        let figures = by_name(log);
+        let cell = |name: &str| figures.get(name).map(|value| format!("{value:.3}")).unwrap_or_default();
+        if !figures.contains_key("dead reports") {
+            continue;
+        }
+        let _ = writeln!(
+            rows,
+            "| {}, {} | {} | {} | {} | {} | {} | {} | {} |",
+            outcome.scenario.name,
+            outcome.repeat,
+            outcome.nodes,
+            figures["dead reports"],
+            cell("detection last"),
+            cell("dead median"),
+            cell("dead p99"),
+            cell("dead last"),
+            outcome.load
+        );
+    }
+    if !rows.is_empty() {
+        text.push_str(
+            "\n## Verdicts\n\nSeconds from SIGKILL until survivors reported the node dead, one report for each kill and each \
+             survivor; verdicts.csv has them all.\n\n| scenario | nodes | reports | last suspicion | median | p99 | last | load \
+             |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n",
+        );
+        text.push_str(&rows);
+    }
 }
 
 fn costs(outcomes: &[Outcome], text: &mut String) {

@@ -1,6 +1,6 @@
 //! What a reader gets of a run.
 //!
-//! In flow outcomes; out flow files in one directory: summary.md, claims.csv and figures.csv for the run, and for each
+//! In flow outcomes; out flow files in one directory: summary.md, claims.csv, figures.csv and verdicts.csv for the run, and for each
 //! scenario that was played its lines (gzip) and a time line (SVG). No path of the machine is written into any file.
 
 mod csv;
@@ -44,6 +44,7 @@ pub(crate) fn details(outcome: &Outcome, out: &Path) -> anyhow::Result<()> {
 pub(crate) fn summary(outcomes: &[Outcome], context: &Context, out: &Path) -> anyhow::Result<()> {
     write(out, "summary.md", markdown::summary(outcomes, context).as_bytes())?;
     write(out, "claims.csv", csv::claims(outcomes).as_bytes())?;
+    write(out, "verdicts.csv", csv::verdicts(outcomes).as_bytes())?;
     write(out, "figures.csv", csv::figures(outcomes).as_bytes())
 }
 

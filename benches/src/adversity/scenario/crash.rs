@@ -1,6 +1,6 @@
 //! Nodes that die.
 
-use super::{Claim, Need, Scenario, Stage};
+use super::{Claim, DEAD_SOON, Need, Scenario, Stage};
 use crate::adversity::network::{Impairment, Links};
 
 /// How long a killed node stays away once it has been noticed.
@@ -19,6 +19,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
              kernel answers that nobody listens, which nobody may rely on",
             vec![
                 Claim::Detected { all_s: 1.0, median_s: 0.6 },
+                DEAD_SOON,
                 Claim::NoMistakeLasts { seconds: 1.0 },
                 Claim::Recovers { seconds: 5.0 },
             ],

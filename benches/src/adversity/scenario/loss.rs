@@ -35,7 +35,11 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         Scenario::new(
             "one-way-loss",
             "80 % of what is sent to one node is lost, nothing of what it sends, for 60 s (20 s in a quick run)",
-            vec![Claim::NoMistakeLasts { seconds: 5.0 }, Claim::Recovers { seconds: 5.0 }],
+            vec![
+                Claim::FewEvictions { evictions: 1, suspensions: 2 },
+                Claim::NoMistakeLasts { seconds: 5.0 },
+                Claim::Recovers { seconds: 5.0 },
+            ],
             one_way,
         )
         .quick()
@@ -69,7 +73,8 @@ fn everywhere(stage: &mut Stage, impairment: Impairment) -> anyhow::Result<()> {
 fn one_way(stage: &mut Stage) -> anyhow::Result<()> {
     stage.gather()?;
     let deaf = stage.any()?;
-    stage.fault("one-way loss", Links::fine(stage.nodes()).towards(deaf, Impairment::Loss(0.8)))?;
+    let links = Links::fine(stage.nodes()).towards(deaf, Impairment::Loss(0.8));
+    stage.fault_of("one-way loss", links, deaf)?;
     stage.wait(stage.length(60.0, 20.0));
     stage.mend("one-way loss")?;
     stage.settle()?;

@@ -20,6 +20,9 @@ pub(crate) use stage::{Setting, Stage};
 use super::claim::Claim;
 use super::network::Impairment;
 
+/// How soon a verdict comes: promises are for ten intervals of 100 ms.
+const DEAD_SOON: Claim = Claim::DeadSoon { promise_s: 1.0, slack_s: 0.3, p99_s: 2.0 };
+
 /// One scenario.
 #[derive(Debug, Clone)]
 pub(crate) struct Scenario {
@@ -133,6 +136,6 @@ mod tests {
         assert_eq!(names.len(), all.len());
         assert!(all.iter().all(|scenario| !scenario.claims.is_empty() && !scenario.about.is_empty()));
         let quick: Vec<&str> = all.iter().filter(|s| s.quick).map(|s| s.name).collect();
-        assert_eq!(quick, ["crash", "pause-5", "loss-30", "one-way-loss", "partition-3-2"]);
+        assert_eq!(quick, ["crash", "pause-5", "loss-30", "one-way-loss", "partition-3-2", "lease-kills"]);
     }
 }

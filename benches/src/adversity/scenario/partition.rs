@@ -2,11 +2,14 @@
 
 use super::{Claim, Need, Scenario, Stage};
 use crate::adversity::network::{Impairment, Links};
+use crate::adversity::observe::holder;
 
 pub(super) fn scenarios() -> Vec<Scenario> {
     let noticed = Claim::Noticed { seconds: 2.0 };
     let claims = || {
         vec![
+            Claim::AgreesOnOneView { seconds: 2.0 },
+            Claim::EvictedReturn { seconds: 2.0 },
             Claim::Noticed { seconds: 2.0 },
             Claim::NoMistakeLasts { seconds: 1.0 },
             Claim::Recovers { seconds: 15.0 },
@@ -16,15 +19,16 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     vec![
         Scenario::new(
             "partition-3-2",
-            "three fifths of the nodes and the rest cannot reach each other for 20 s (10 s in a quick run)",
-            claims(),
+            "three fifths of the nodes, three voters of five among them, and the rest, who hold a lease, cannot reach each other for \
+             20 s (10 s in a quick run)",
+            [claims(), vec![Claim::LeasePasses { seconds: 5.0 }]].concat(),
             |stage| split(stage, &[3, 2], stage.length(20.0, 10.0)),
         )
         .quick()
         .needs(needs),
         Scenario::new(
             "partition-2-2-1",
-            "two fifths, two fifths and one fifth of the nodes cannot reach each other for 20 s",
+            "two fifths, two fifths and one fifth of the nodes cannot reach each other for 20 s: no majority of voters anywhere",
             claims(),
             |stage| split(stage, &[2, 2, 1], 20.0),
         )
@@ -40,20 +44,27 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     ]
 }
 
-/// Splits by fifths.
+/// Splits by fifths. The last node, on the smallest side, holds a lease that two on other sides want.
 fn split(stage: &mut Stage, fifths: &[usize], seconds: f64) -> anyhow::Result<()> {
     stage.gather()?;
     let nodes = stage.nodes();
-    stage.fault("partition", Links::fine(nodes).apart(|node| side(node, nodes, fifths)))?;
+    if stage.has_verdicts() {
+        stage.want_lease(nodes - 1);
+        stage.wait_until(10.0, |stage| holder(stage.log()).is_some());
+        stage.want_lease(0);
+        stage.want_lease(1);
+        stage.wait(0.5);
+    }
+    stage.fault("partition", Links::fine(nodes).apart(|node| side(node, fifths)))?;
     stage.wait(seconds);
     stage.mend("partition")?;
     stage.settle()?;
     Ok(())
 }
 
-/// Which side a node is on, as many fifths of the nodes being on each.
-fn side(node: usize, nodes: usize, fifths: &[usize]) -> usize {
-    let fifth = node * 5 / nodes;
+/// Which side a node is on, as many fifths of the nodes being on each, and of the voters, who are the first five.
+fn side(node: usize, fifths: &[usize]) -> usize {
+    let fifth = node % 5;
     let mut end = 0;
     let at = fifths.iter().position(|share| {
         end += share;
@@ -69,9 +80,10 @@ mod tests {
     #[test]
     fn sides_are_as_large_as_said() {
         let sizes = |nodes: usize, fifths: &[usize]| -> Vec<usize> {
-            (0..fifths.len()).map(|s| (0..nodes).filter(|n| side(*n, nodes, fifths) == s).count()).collect()
+            (0..fifths.len()).map(|s| (0..nodes).filter(|n| side(*n, fifths) == s).count()).collect()
         };
         assert_eq!(sizes(5, &[3, 2]), [3, 2]);
+        assert_eq!((0..5).map(|voter| side(voter, &[3, 2])).collect::<Vec<_>>(), [0, 0, 0, 1, 1]);
         assert_eq!(sizes(20, &[2, 2, 1]), [8, 8, 4]);
     }
 }

@@ -1,6 +1,6 @@
 //! Where a scenario plays: everything that its script does goes through here, and into the log.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
@@ -10,7 +10,7 @@ use rand::seq::IndexedRandom as _;
 use crate::adversity::fleet::{Fleet, Heard, HeardText, State};
 use crate::adversity::interrupt;
 use crate::adversity::network::Links;
-use crate::adversity::observe::{Beliefs, Deed, Fault, Line, Log, What, parse};
+use crate::adversity::observe::{Beliefs, Deed, Fault, LeaseState, Line, Log, What, parse, parse_write};
 
 /// What a run is like, beside its scenario.
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +43,10 @@ pub(crate) struct Stage {
     /// Kept up with the log, to wait for.
     beliefs: Beliefs,
     progress: ProgressBar,
+    /// Nodes that want the lease or hold it, and with which token, as far as they have been heard: who asks twice is refused.
+    wanting: BTreeMap<usize, Option<u64>>,
+    /// Nodes that have said that they have started, and so can be asked for things.
+    speaking: BTreeSet<usize>,
     /// Nodes that have ended by themselves, as one must that is evicted.
     ended: BTreeSet<usize>,
     /// Past this moment every wait is over at once: no loop outlives it.
@@ -55,14 +59,21 @@ impl Stage {
         let log = Log::new(setting.nodes, fleet.system().full_mesh_max());
         let beliefs = Beliefs::of(&log);
         let links = Links::fine(setting.nodes);
-        Self { setting, rng, fleet, links, log, beliefs, progress, ended: BTreeSet::new(), deadline }
+        let (wanting, speaking, ended) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
+        Self { setting, rng, fleet, links, log, beliefs, progress, wanting, speaking, ended, deadline }
     }
 
-    /// Ends all processes and hands out the log.
-    pub(crate) fn close(mut self) -> Log {
+    /// Hands out the log; the processes end with the stage.
+    pub(crate) fn close(mut self) -> anyhow::Result<Log> {
         // What stands now has stood until now.
         self.did(Deed::Mark("end"));
-        self.log
+        for (at, text) in self.fleet.written()? {
+            match parse_write(&text, self.nodes()) {
+                Some((by, line)) => self.log.push(at, What::Said { by, line, raw: text }),
+                None => anyhow::bail!("`{text}` is no write"),
+            }
+        }
+        Ok(self.log)
     }
 
     pub(crate) fn nodes(&self) -> usize {
@@ -118,6 +129,8 @@ impl Stage {
     pub(crate) fn start(&mut self, node: usize) -> anyhow::Result<()> {
         self.fleet.start(node)?;
         self.did(Deed::Started(node));
+        self.wanting.remove(&node);
+        self.speaking.remove(&node);
         self.beliefs.forget(self.fleet.elapsed(), node);
         // A new process knows nothing of the faults of its links.
         if self.links.sent_by(node).next().is_some() {
@@ -133,6 +146,14 @@ impl Stage {
         self.fleet.kill(node)?;
         self.beliefs.forget(self.fleet.elapsed(), node);
         self.note(&format!("n{} killed", node + 1));
+        Ok(())
+    }
+
+    /// Removes all that a node that is down has on disk.
+    pub(crate) fn wipe(&mut self, node: usize) -> anyhow::Result<()> {
+        self.fleet.wipe(node)?;
+        self.did(Deed::Wiped(node));
+        self.note(&format!("n{} wiped", node + 1));
         Ok(())
     }
 
@@ -164,6 +185,14 @@ impl Stage {
         self.fault_excusing(text, links, excused)
     }
 
+    /// Breaks the links of a node so that it can be reached and is yet of little use.
+    pub(crate) fn fault_of(&mut self, text: &str, links: Links, sick: usize) -> anyhow::Result<()> {
+        self.note(text);
+        let fault = Fault { text: text.to_owned(), sick: [sick].into(), ..Fault::default() };
+        self.did(Deed::FaultBegins(fault));
+        self.set_links(links)
+    }
+
     /// Breaks links; these pairs of observer and target are excused.
     pub(crate) fn fault_excusing(
         &mut self,
@@ -172,7 +201,7 @@ impl Stage {
         excused: BTreeSet<(usize, usize)>,
     ) -> anyhow::Result<()> {
         self.note(text);
-        self.did(Deed::FaultBegins(Fault { text: text.to_owned(), excused }));
+        self.did(Deed::FaultBegins(Fault { text: text.to_owned(), excused, ..Fault::default() }));
         self.set_links(links)
     }
 
@@ -191,6 +220,22 @@ impl Stage {
             true => Deed::FaultBegins(Fault { text: text.to_owned(), ..Fault::default() }),
             false => Deed::FaultEnds(text.to_owned()),
         });
+    }
+
+    /// A node has trouble that is not of its links, to be ended by its text.
+    pub(crate) fn trouble_of(&mut self, text: &str, sick: usize) {
+        self.note(text);
+        let fault = Fault { text: text.to_owned(), sick: [sick].into(), ..Fault::default() };
+        self.did(Deed::FaultBegins(fault));
+    }
+
+    /// Makes a node ask for the one lease that there is, unless it does already.
+    pub(crate) fn want_lease(&mut self, node: usize) {
+        let can = self.speaking.contains(&node) && self.fleet.in_state(State::Running).contains(&node);
+        if can && !self.wanting.contains_key(&node) {
+            self.wanting.insert(node, None);
+            self.fleet.tell(node, "acquire lock");
+        }
     }
 
     /// Changes links within a fault that has begun.
@@ -280,6 +325,32 @@ impl Stage {
         joined >= nodes.len() * (nodes.len() - 1)
     }
 
+    /// Whether everybody who runs has said something about decisions that fulfils this, since that moment.
+    pub(crate) fn all_say_since(&self, since: f64, except: usize, wanted: impl Fn(&Line) -> bool) -> bool {
+        let recent = self.log.entries.iter().rev().take_while(|entry| entry.at >= since);
+        let said: BTreeSet<usize> = recent
+            .filter_map(|entry| match &entry.what {
+                What::Said { by, line, .. } if wanted(line) => Some(*by),
+                _ => None,
+            })
+            .collect();
+        self.fleet.in_state(State::Running).iter().all(|node| *node == except || said.contains(node))
+    }
+
+    /// Whether everybody has reported that a node is dead, since that moment.
+    pub(crate) fn all_bury(&self, target: usize, since: f64) -> bool {
+        self.all_say_since(since, target, |line| {
+            matches!(line, Line::Verdict { target: t, verdict, .. } if *t == target && verdict == "dead")
+        })
+    }
+
+    /// Whether everybody reads a node as alive, since that moment.
+    pub(crate) fn all_revive(&self, target: usize, since: f64) -> bool {
+        self.all_say_since(since, target, |line| {
+            matches!(line, Line::Verdict { target: t, verdict, .. } if *t == target && verdict == "alive")
+        })
+    }
+
     /// Whether everybody who runs suspects a node.
     pub(crate) fn all_suspect(&self, target: usize) -> bool {
         use crate::adversity::observe::Held;
@@ -316,7 +387,10 @@ impl Stage {
         let Heard { at, by, text } = heard;
         let (line, raw) = match text {
             HeardText::Line(raw) => (parse(&raw, self.nodes()), raw),
-            HeardText::Complaint(raw) => (Line::Complaint(raw.clone()), raw),
+            HeardText::Complaint(raw) => {
+                let raw = self.fleet.without_paths(&raw);
+                (Line::Complaint(raw.clone()), raw)
+            }
             HeardText::End => {
                 self.fleet.bury(by);
                 self.beliefs.forget(at, by);
@@ -326,6 +400,19 @@ impl Stage {
             }
         };
         self.beliefs.hear(at, by, &line);
+        match line {
+            // Another life, or the end of a hold.
+            Line::Started { .. } => {
+                self.speaking.insert(by);
+                self.wanting.remove(&by);
+            }
+            Line::Lease { token, state: LeaseState::Granted, .. } => _ = self.wanting.insert(by, Some(token)),
+            // That an earlier one has been given back may be decided long after it is over, and after the next request.
+            Line::Lease { token, .. } if self.wanting.get(&by) == Some(&Some(token)) => {
+                self.wanting.remove(&by);
+            }
+            _ => {}
+        }
         self.log.push(at, What::Said { by, line, raw });
     }
 }
