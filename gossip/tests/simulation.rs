@@ -127,6 +127,52 @@ fn broken_quorums_are_caught_by_the_checker_they_are_meant_for() {
     }
 }
 
+/// What the newest view anywhere says.
+fn newest_view(world: &sim::world::World) -> std::sync::Arc<gossip::View> {
+    let views = (0..world.hosts.len()).filter_map(|host| world.view(host));
+    views.max_by_key(|view| view.epoch).expect("a history has begun").clone()
+}
+
+/// T4: while everybody is alone nobody has a majority, and none of them may be taken for a zombie because of that.
+#[test]
+fn after_everybody_was_alone_nobody_is_dead() {
+    for seed in 1..6 {
+        let apart = (0..4).fold(Scenario::calm(seed, 5, 100).voters(5), |scenario, host| {
+            scenario.with(100, 180, Fault::Net(Rule::Partition(vec![host])))
+        });
+        let world = run(&apart, false, &|_| {}).unwrap_or_else(|failure| panic!("{}", failure.what));
+        let view = newest_view(&world);
+        assert!(view.gone.is_empty(), "seed {seed}: {:?}", view.gone);
+    }
+}
+
+/// E1: most of a cluster dies together, and with it most of those who observed it; the voters live, and call for
+/// themselves. That all the dead are put on record is checked at the end of the run.
+#[test]
+fn who_dies_together_with_all_observers_is_found() {
+    let mut scenario = Scenario::calm(2, 40, 100).voters(5);
+    scenario.full_mesh_max = 8;
+    let scenario = (10..40).fold(scenario, |scenario, host| scenario.with(120, 121, Fault::Kill(host)));
+    let world = run(&scenario, false, &|_| {}).unwrap_or_else(|failure| panic!("{}", failure.what));
+    assert_eq!(newest_view(&world).gone.len(), 30);
+}
+
+/// V1: the voters acknowledge a suspended node all the same, only without a voucher; so it does not look deaf, and is
+/// restored.
+#[test]
+fn who_is_suspended_by_mistake_is_restored() {
+    let mut restored = 0;
+    for seed in 1..21 {
+        let silenced = Scenario::calm(seed, 5, 100).voters(5);
+        let silenced = silenced.with(150, 157, Fault::Net(Rule::OneWay(vec![4], vec![0, 1, 2, 3])));
+        let world = run(&silenced, false, &|_| {}).unwrap_or_else(|failure| panic!("{}", failure.what));
+        let view = newest_view(&world);
+        // Nothing but this one suspension and its end can have been decided.
+        restored += u32::from(view.gone.is_empty() && view.epoch.get() == 2);
+    }
+    assert_eq!(restored, 20, "each was suspended once, and restored once");
+}
+
 /// News that one side of a partition had time to forget before it healed.
 fn estranged(seed: u64) -> Scenario {
     Scenario::calm(seed, 20, 100).with(20, 80, Fault::Net(Rule::Partition(vec![0, 1, 2]))).with(

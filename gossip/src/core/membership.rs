@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Node;
 use super::detector::{Detector, Experience};
 use super::event::Event;
-use super::identity::{BootId, Identity, Incarnation, Key, StorageId};
+use super::identity::{BootId, Identity, Incarnation, Key, NodeId, StorageId};
 use super::members::Learnt;
 use super::news::{Kind, Topic};
 use super::opinion::{Opinion, Opinions};
@@ -241,13 +241,23 @@ impl Node {
 
     /// Voters observe each other, and whoever holds or wants a lease sends them heartbeats, however large the cluster is.
     fn needed_voters(&self) -> Vec<Key> {
-        let Some(view) = self.quorum.view() else { return Vec::new() };
+        let Some(view) = self.quorum.view() else { return self.needed_founders() };
         let own = self.identity.storage;
         if !view.electorate.vouches(&own) && !self.quorum.wants_vouchers() {
             return Vec::new();
         }
         let voters = view.electorate.voters.iter().chain(view.electorate.next.iter().flat_map(|v| v.iter()));
         let keys = voters.map(|(_, name)| name.key());
+        keys.filter(|&key| key != self.key && self.members.of(key).is_some()).collect()
+    }
+
+    /// Those who are to found a history must hear each other, in however large a cluster they meet.
+    fn needed_founders(&self) -> Vec<Key> {
+        let founders = &self.config.voters;
+        if !founders.contains(&self.identity.id) {
+            return Vec::new();
+        }
+        let keys = founders.iter().map(NodeId::key);
         keys.filter(|&key| key != self.key && self.members.of(key).is_some()).collect()
     }
 

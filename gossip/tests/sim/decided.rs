@@ -269,6 +269,9 @@ impl World {
 
 /// L1–L4: what must be true once everything has been well for long enough, if a majority of the voters is there.
 pub fn settled(world: &World) -> Result<(), String> {
+    if let Some(why) = unfounded(world) {
+        return Err(why);
+    }
     if !world.can_decide() {
         return Ok(());
     }
@@ -296,6 +299,18 @@ pub fn settled(world: &World) -> Result<(), String> {
     }
     crashed_are_dead(world, &up)?;
     leases_are_granted(world, &up, &newest)
+}
+
+/// Whether a history should have begun and has not: all founders run from their first disks, which work.
+fn unfounded(world: &World) -> Option<String> {
+    let founders = world.config.voters();
+    let well = |id: &NodeId| {
+        let host = world.hosts.iter().find(|host| host.id == *id);
+        host.is_some_and(|host| host.is_up() && !host.leaving && !host.disk_fails && !host.disk_replaced)
+    };
+    let begun = (0..world.hosts.len()).any(|host| world.view(host).is_some());
+    (!begun && !founders.is_empty() && founders.iter().all(well))
+        .then(|| String::from("L3: nothing was ever founded"))
 }
 
 /// L1: nobody lists a life that is over.

@@ -79,6 +79,8 @@ pub struct Host {
     pub life: u64,
     /// Whether the next write fails.
     pub disk_fails: bool,
+    /// Whether it has another disk than at first.
+    pub disk_replaced: bool,
     /// Whether it crashes when the write under way is done.
     pub crash_after_write: bool,
     pub paused: bool,
@@ -120,6 +122,7 @@ impl Host {
             writing: None,
             life: 0,
             disk_fails: false,
+            disk_replaced: false,
             crash_after_write: false,
             paused: false,
             inbox: Vec::new(),

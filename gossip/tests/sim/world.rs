@@ -127,6 +127,7 @@ impl World {
     pub fn replace_disk(&mut self, index: usize) {
         let host = &mut self.hosts[index];
         self.old_disks.insert(host.disk, std::mem::take(&mut host.durable));
+        host.disk_replaced = true;
         host.new_disk(&mut self.rng);
     }
 

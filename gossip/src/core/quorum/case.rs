@@ -75,6 +75,19 @@ impl Cases {
         }))
     }
 
+    /// Another view is in force: answers to what was asked under a former suspension, or before it, are about a state of
+    /// things that is over. Without this the slowest voter suspends again whom the fastest has just had restored.
+    pub(super) fn start_over(&mut self, before: Option<&View>, view: &View, now: Duration) {
+        for (subject, case) in &mut self.open {
+            let since = |view: &View| view.suspension(&subject.id, subject.incarnation).map(|s| s.since);
+            if before.and_then(since) != since(view) {
+                case.asked.clear();
+                case.answers.clear();
+                case.next = now;
+            }
+        }
+    }
+
     /// Since when an eviction could be proposed, which is now if it could not before.
     pub(super) fn ripe_since(&mut self, now: Duration) -> Duration {
         *self.ripe.get_or_insert(now)
@@ -200,14 +213,25 @@ impl<R: Register> Quorum<R> {
         };
         let suspended =
             |s: &Subject| view.suspended.get(&s.id).is_some_and(|x| x.incarnation == s.incarnation);
-        let trusted = |(subject, case): &(&Subject, &Case)| suspended(subject) && says(case, Opinion::Trust);
+        // What others said a while ago this voter does not act on against what it sees itself now.
+        let agrees = |subject: &Subject, opinion: Opinion| {
+            self.opinion(view, witness, subject).is_none_or(|own| own == opinion)
+        };
+        let trusted = |(subject, case): &(&Subject, &Case)| {
+            suspended(subject) && says(case, Opinion::Trust) && agrees(subject, Opinion::Trust)
+        };
         if let Some((subject, _)) = self.cases.open.iter().find(trusted) {
             return Some(Delta::Restore(subject.clone()));
         }
         let mut suspects = Subjects::default();
-        for (Subject { id, incarnation }, case) in &self.cases.open {
+        for (subject, case) in &self.cases.open {
+            let Subject { id, incarnation } = subject;
             let room = view.suspended.len() + suspects.len() < SUSPENDED_MAX;
-            if room && view.is_good(id, *incarnation) && says(case, Opinion::Suspect) {
+            if room
+                && view.is_good(id, *incarnation)
+                && says(case, Opinion::Suspect)
+                && agrees(subject, Opinion::Suspect)
+            {
                 // The rest follows with the next view.
                 let _ = suspects.insert(id.clone(), *incarnation);
             }

@@ -147,6 +147,7 @@ impl<R: Register> Quorum<R> {
         self.vouched.adopt(&view);
         self.register.rebase(self.now.boot);
         self.cases.unripe();
+        self.cases.start_over(before, &view, self.now.boot);
         self.on_electorate(before, &view);
         self.take_stock();
         self.settle_leases(&view);
