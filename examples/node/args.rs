@@ -40,6 +40,10 @@ pub(crate) struct Args {
     /// A node to call when joining, may be repeated; without any this is the first node of its cluster
     #[arg(long = "seed", value_name = "HOST:PORT", value_delimiter = ',')]
     seeds: Vec<String>,
+    /// Give up a founding that can never be complete because a listed disk was lost; to be given to every listed node, for one
+    /// start
+    #[arg(long, requires = "data")]
+    abandon_founding: bool,
     /// Directory where the node remembers its incarnation and, if it votes, its promises; without it the wall clock serves
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -126,7 +130,7 @@ impl Args {
             builder = builder.lease(length);
         }
         if let Some(dir) = &self.data {
-            builder = builder.data_dir(dir);
+            builder = builder.data_dir(dir).abandon_founding(self.abandon_founding);
         }
         if let Some(dscp) = self.dscp {
             builder = builder.dscp(dscp);

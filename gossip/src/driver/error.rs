@@ -146,6 +146,15 @@ pub enum StorageError {
         /// The name of this node or cluster.
         wanted: String,
     },
+    /// A founding was to be given up that is complete.
+    #[error(
+        "{} belongs to a history that has begun: its founding cannot be given up. Start the node without that wish; to replace \
+         voters, change them", path.display()
+    )]
+    Founded {
+        /// The file.
+        path: PathBuf,
+    },
     /// No higher incarnation is possible; only a corrupted number can be this high.
     #[error("{}: incarnation {incarnation} is out of range, which no honest count reaches", path.display())]
     Exhausted {

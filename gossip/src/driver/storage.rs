@@ -91,6 +91,15 @@ impl Storage {
         self.state.storage
     }
 
+    /// Gives up a founding that can never be complete, because a disk on its list is lost: this disk gets another id, and may
+    /// agree to another list. Where a history has begun there is nothing to give up.
+    pub(crate) fn abandon_founding(&mut self, fresh: StorageId) -> Result<(), StorageError> {
+        if self.state.durable.view.is_some() {
+            return Err(StorageError::Founded { path: self.dir.join(STATE) });
+        }
+        self.replace(State { storage: fresh, durable: Durable::default(), ..self.state.clone() })
+    }
+
     /// What was kept last.
     pub(crate) fn durable(&self) -> &Durable {
         &self.state.durable

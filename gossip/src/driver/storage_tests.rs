@@ -231,3 +231,20 @@ fn a_directory_that_cannot_be_written_is_reported() {
     let error = open(&dir.path().join(STATE).join("below-a-file")).expect_err("not a directory");
     assert!(matches!(&error, StorageError::Io { action: "create the directory", .. }), "{error}");
 }
+
+#[test]
+fn only_a_founding_that_is_not_complete_can_be_given_up() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let other = StorageId([9; 16]);
+    let mut storage = open(dir.path()).expect("opens");
+    storage.next_incarnation(0).expect("writes");
+    storage.keep(Durable { view: None, ballots: Ballots::default(), ..promised() }).expect("writes");
+    storage.abandon_founding(other).expect("nothing has begun");
+    assert_eq!((storage.id(), storage.durable()), (other, &Durable::default()));
+    storage.keep(promised()).expect("writes");
+    assert!(matches!(storage.abandon_founding(FRESH), Err(StorageError::Founded { .. })));
+    drop(storage);
+    let storage = open(dir.path()).expect("opens");
+    assert_eq!((storage.id(), storage.state.incarnation), (other, 1), "the count of lives goes on");
+    assert_eq!(*storage.durable(), promised());
+}

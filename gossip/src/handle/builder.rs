@@ -33,6 +33,7 @@ pub struct Builder {
     metadata: Vec<(String, String)>,
     event_buffer: usize,
     on_eviction: OnEviction,
+    abandon_founding: bool,
     #[cfg(feature = "faults")]
     faults: Option<crate::faults::LinkFaults>,
 }
@@ -54,6 +55,7 @@ impl Builder {
             metadata: Vec::new(),
             event_buffer: 1024,
             on_eviction: OnEviction::default(),
+            abandon_founding: false,
             #[cfg(feature = "faults")]
             faults: None,
         }
@@ -169,6 +171,13 @@ impl Builder {
         self
     }
 
+    /// Gives up a founding that can never be complete, because one of the listed disks was lost before all had agreed: the data
+    /// directory gets another storage id. To be set on every listed node, for one start; where a history has begun, starting fails.
+    pub fn abandon_founding(mut self, abandon: bool) -> Self {
+        self.abandon_founding = abandon;
+        self
+    }
+
     /// What the node does once a quorum has declared it dead. Default: it returns by itself, as a new life.
     pub fn on_eviction(mut self, what: OnEviction) -> Self {
         self.on_eviction = what;
@@ -213,7 +222,8 @@ impl Builder {
         let bound = socket.local_addr().map_err(fail("ask for the address of the"))?;
         let socket = UdpSocket::from_std(socket).map_err(fail("hand tokio the"))?;
         let addr = advertised(self.advertise, bound)?;
-        let (storage, identity) = identify(self.data_dir, config.cluster().to_owned(), id.clone()).await?;
+        let (storage, identity) =
+            identify(self.data_dir, self.abandon_founding, config.cluster().to_owned(), id.clone()).await?;
 
         let seeds = Seeds { seeds, bound };
         let resolved = seeds.resolve_some().await;
@@ -259,6 +269,7 @@ fn advertised(wanted: Option<SocketAddr>, bound: SocketAddr) -> Result<SocketAdd
 /// Begins a new life: on the disk if there is one, by the wall clock if not.
 async fn identify(
     data_dir: Option<PathBuf>,
+    abandon_founding: bool,
     cluster: String,
     id: NodeId,
 ) -> Result<(Option<Storage>, Identity), StartError> {
@@ -274,6 +285,9 @@ async fn identify(
     let fresh = StorageId(random()?);
     let opened = tokio::task::spawn_blocking(move || {
         let mut storage = Storage::open(&dir, &cluster, &id, fresh)?;
+        if abandon_founding {
+            storage.abandon_founding(fresh)?;
+        }
         let incarnation = storage.next_incarnation(0)?;
         let identity = Identity { id, storage: storage.id(), incarnation, boot };
         Ok::<_, StartError>((storage, identity))
