@@ -4,9 +4,11 @@
 mod sim;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use gossip::{CommandError, Event, Opinion, Refusal, SetError, Status};
+use gossip::wire::{Encoder, Head, Item};
+use gossip::{CommandError, DATAGRAM_MAX, Event, Opinion, Record, Refusal, SetError, Status};
 use sim::check::converged;
 use sim::fault::{Fault, Scenario};
 use sim::network::Rule;
@@ -118,6 +120,35 @@ fn leaving_is_acknowledged_spread_and_no_failure() {
     world.drain(4);
     world.run_for(Duration::from_secs(5));
     assert_well(&world);
+}
+
+/// What a host answers to a record that it is told, as if by another host.
+fn answers(world: &mut World, host: usize, by: usize, record: &Record) -> usize {
+    let to = world.hosts[host].node.as_ref().expect("it runs").identity().life().tag();
+    let from = world.hosts[by].node.as_ref().expect("it runs").identity().life();
+    let mut buf = [0; DATAGRAM_MAX];
+    let mut encoder = Encoder::new(&world.config, &mut buf, from, to, &Head::Delta);
+    encoder.push(&Item::Record(Arc::new(record.clone())));
+    let len = encoder.finish();
+    let addr = world.hosts[by].addr;
+    command(world, host, |node, now| {
+        let mut out = [0; DATAGRAM_MAX];
+        while node.poll_transmit(&mut out).is_some() {}
+        node.handle_datagram(now, addr, &buf[..len]);
+        std::iter::from_fn(|| node.poll_transmit(&mut out)).count()
+    })
+}
+
+/// Of two nodes that both know that a life is over, each would answer the other's farewells for ever.
+#[test]
+fn who_believes_in_a_node_that_left_is_told_and_who_does_not_is_not() {
+    let mut world = cluster(3, 5);
+    let mut record = Record::clone(world.hosts[1].node.as_ref().expect("it runs").record());
+    command(&mut world, 1, |node, now| node.leave(now)).expect("it runs");
+    world.run_for(Duration::from_secs(1));
+    assert_eq!(answers(&mut world, 0, 2, &record), 1, "an old record");
+    record.status = Status::Left;
+    assert_eq!(answers(&mut world, 0, 2, &record), 0, "an old farewell");
 }
 
 #[test]

@@ -173,6 +173,19 @@ fn who_is_suspended_by_mistake_is_restored() {
     assert_eq!(restored, 20, "each was suspended once, and restored once");
 }
 
+/// T4: when a node that was isolated for long is heard and vouched for again, its isolation of before is not held against
+/// it once it has been restored: nobody vouched for it until then.
+#[test]
+fn who_was_isolated_is_let_in_again_and_left_alone() {
+    for seed in 1..21 {
+        let scenario = Scenario::calm(seed, 6, 100).voters(4);
+        let scenario = scenario.with(100, 170, Fault::Net(Rule::OneWay(vec![1, 2], vec![5])));
+        let world = run(&scenario, false, &|_| {}).unwrap_or_else(|failure| panic!("{}", failure.what));
+        let view = newest_view(&world);
+        assert!(view.gone.is_empty() && view.epoch.get() == 2, "suspended once, and restored: {view:?}");
+    }
+}
+
 /// News that one side of a partition had time to forget before it healed.
 fn estranged(seed: u64) -> Scenario {
     Scenario::calm(seed, 20, 100).with(20, 80, Fault::Net(Rule::Partition(vec![0, 1, 2]))).with(
@@ -189,11 +202,12 @@ fn caught(scenario: &Scenario, mutation: Mutation<'_>) -> String {
 
 #[test]
 fn mutants_are_caught_by_the_checker_they_are_meant_for() {
-    let cases: [(Mutation<'_>, &str, &str); 7] = [
+    let cases: [(Mutation<'_>, &str, &str); 8] = [
         (&mutant::edits_records, "S6", "edits others' records"),
         (&mutant::writes_for_others, "S6", "writes for others"),
         (&mutant::invents_accusations, "S6", "invents accusations"),
         (&mutant::hides_its_pauses, "S8", "hides its pauses"),
+        (&mutant::answers_answers, "storm", "answers answers"),
         (&mutant::passes_nothing_on, "old record", "passes nothing on"),
         (&mutant::stays_cut, "doubt", "stays cut"),
         (&mutant::stutters, "trust", "stutters"),

@@ -12,7 +12,7 @@ use super::members::Learnt;
 use super::news::{Kind, Topic};
 use super::opinion::{Opinion, Opinions};
 use super::peer::{Peer, Peers};
-use super::record::Record;
+use super::record::{Record, Status};
 use crate::wire::{Head, Item};
 
 impl Node {
@@ -32,8 +32,12 @@ impl Node {
         }
     }
 
-    /// Somebody still believes in a node that left: shows it the farewell.
+    /// Somebody still believes in a node that left: shows it the farewell. Never in answer to a farewell: of two who both
+    /// know that a life is over, each would answer the other for ever.
     fn answer_stale(&mut self, from: SocketAddr, record: &Record) {
+        if record.status == Status::Left {
+            return;
+        }
         if let Some(farewell) = self.members.farewell(record.identity.id.key()).cloned() {
             self.send(from, Default::default(), &Head::Delta, &[Item::Record(farewell)]);
         }

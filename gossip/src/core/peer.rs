@@ -35,6 +35,8 @@ pub(crate) struct Peer {
     pub(crate) ack_lag: u16,
     /// Since when it says that no majority vouches for it.
     pub(crate) isolated: Option<Duration>,
+    /// When it was last restored by a view, and how often lately.
+    pub(crate) restored: Option<(Duration, u32)>,
     /// The newest view that it has stored.
     pub(crate) epoch: Option<Epoch>,
     pub(crate) rtt: Option<Duration>,
@@ -73,6 +75,9 @@ pub(crate) struct Probe {
 }
 
 impl Peer {
+    /// Restorations in a row after which it gets no longer to be vouched for again.
+    const RESTORATIONS_MAX: u32 = 6;
+
     pub(crate) fn new(record: &Record, neighbour: bool, detector: Detector, now: Duration) -> Self {
         Self {
             key: record.identity.id.key(),
@@ -88,6 +93,7 @@ impl Peer {
             met_at_beat: 0,
             ack_lag: u16::MAX,
             isolated: None,
+            restored: None,
             epoch: None,
             rtt: None,
             met: now,
@@ -136,6 +142,26 @@ impl Peer {
     /// Whether its silence is announced.
     pub(crate) fn waits_for_pause(&self, now: Duration) -> bool {
         self.excused.is_some_and(|until| now < until)
+    }
+
+    /// A view has restored it. Nobody vouched for it until now, so it is still isolated for a while; and if it is suspended
+    /// and restored again and again, it gets longer each time before that counts against it.
+    pub(crate) fn be_restored(&mut self, now: Duration, deaf_after: Duration) {
+        let lately = |&(at, often): &(Duration, u32)| now < at + 2 * Self::patience(deaf_after, often);
+        let often = self.restored.filter(lately).map_or(0, |(_, often)| often);
+        self.restored = Some((now, (often + 1).min(Self::RESTORATIONS_MAX)));
+    }
+
+    /// Whether it has said for so long that no majority vouches for it that it counts as silent, `deaf_after` being the
+    /// shortest time for which one must say so.
+    pub(crate) fn is_zombie(&self, now: Duration, deaf_after: Duration) -> bool {
+        let (restored, often) = self.restored.unwrap_or_default();
+        let since = |isolated: Duration| isolated.max(restored);
+        self.isolated.is_some_and(|isolated| now >= since(isolated) + Self::patience(deaf_after, often))
+    }
+
+    fn patience(deaf_after: Duration, restored: u32) -> Duration {
+        deaf_after * (1 << restored.saturating_sub(1))
     }
 
     /// Whether it is worth telling news to.

@@ -49,7 +49,7 @@ impl Witness for Sight<'_> {
             opinion: peer.opinion,
             outlived: peer.incarnation > subject.incarnation,
             deaf: self.deaf(peer),
-            isolated: peer.isolated.is_some_and(|since| self.now >= since + self.config.deaf_after),
+            isolated: peer.is_zombie(self.now, self.config.deaf_after),
         })
     }
 
@@ -62,8 +62,8 @@ impl Witness for Sight<'_> {
             p.heard.is_none() && !p.waits_for_pause(self.now) && self.now >= p.met + self.config.silence_max
         };
         let doubted = |p: &&Peer| {
-            let zombie = p.isolated.is_some_and(|since| self.now >= since + self.config.deaf_after);
-            p.neighbour && (p.opinion == Opinion::Suspect || unheard(p) || zombie || self.deaf(p))
+            let zombie = || p.is_zombie(self.now, self.config.deaf_after);
+            p.neighbour && (p.opinion == Opinion::Suspect || unheard(p) || zombie() || self.deaf(p))
         };
         let own = self.peers.iter().filter(doubted).map(|p| p.key);
         let accused = self.members.accused((self.config.rings / 2).max(2));

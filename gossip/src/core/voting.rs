@@ -240,6 +240,7 @@ impl Node {
             self.bury(key, left);
         }
         self.outlived.retain(|former| !view.is_gone(&former.id, former.incarnation));
+        self.note_restored(view, before);
         self.spread(view, decided_here);
         let electorate = |view: &View| view.electorate.since;
         if before.map(electorate) != Some(electorate(view)) {
@@ -248,6 +249,15 @@ impl Node {
         self.changed();
         self.on_left_decided(view);
         self.events.push(Event::View { view: view.clone() });
+    }
+
+    fn note_restored(&mut self, view: &View, before: Option<&View>) {
+        let suspended = before.into_iter().flat_map(|before| before.suspended.iter());
+        for (id, _) in suspended.filter(|(id, s)| view.is_good(id, s.incarnation)) {
+            if let Some(peer) = self.peers.by_key(id.key()) {
+                peer.be_restored(self.now.boot, self.config.deaf_after);
+            }
+        }
     }
 
     /// A member whose life is over is none any more; that one has left is said, as it is where the farewell comes first.

@@ -86,6 +86,8 @@ pub struct Host {
     pub paused: bool,
     /// What waits in its socket's buffer while it is paused.
     pub inbox: Vec<Packet>,
+    /// How many datagrams it has sent in all its lives.
+    pub sent: u64,
     /// How late its timers may be, at most.
     pub starved: Nanos,
     /// The wake-up that is scheduled.
@@ -126,6 +128,7 @@ impl Host {
             crash_after_write: false,
             paused: false,
             inbox: Vec::new(),
+            sent: 0,
             starved: 0,
             wake: Nanos::MAX,
             started: 0,

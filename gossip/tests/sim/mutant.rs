@@ -93,6 +93,11 @@ pub fn hides_its_pauses(world: &mut World) {
     world.naive_driver = true;
 }
 
+/// Nodes that answer everything, answers included.
+pub fn answers_answers(world: &mut World) {
+    world.echoing = true;
+}
+
 /// Nobody ever passes on what it knows, beyond introducing itself.
 pub fn passes_nothing_on(world: &mut World) {
     let config = world.config.clone();

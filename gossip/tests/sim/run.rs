@@ -1,5 +1,6 @@
 //! Running a scenario under the checkers, and shrinking one that fails.
 
+use super::bounds::{FewDatagrams, FewSuspensions};
 use super::check::{Check, HonestOpinions, OwnPause, OwnerWrites, converged};
 use super::decided::{NoTwoInQuorum, OneHistory, SuspectedByMajority, settled};
 use super::fault::Scenario;
@@ -36,6 +37,8 @@ pub fn run(scenario: &Scenario, log: bool, mutation: Mutation<'_>) -> Result<Wor
         Box::new(OneHistory::default()),
         Box::new(NoTwoInQuorum::default()),
         Box::new(SuspectedByMajority::default()),
+        Box::new(FewDatagrams::default()),
+        Box::new(FewSuspensions::default()),
     ];
     let outcome = play(&mut world, scenario, &mut checks);
     match outcome {
@@ -161,6 +164,9 @@ pub fn run_seeds(first: u64, count: u64) -> Vec<String> {
                     {
                         return;
                     }
+                    if (seed - first).is_multiple_of(1000) && seed > first {
+                        progress(seed - first, count);
+                    }
                     if let Err(failure) = run_seed(seed) {
                         eprintln!("{failure}");
                         failures.lock().expect("not poisoned").push(failure);
@@ -170,6 +176,12 @@ pub fn run_seeds(first: u64, count: u64) -> Vec<String> {
         }
     });
     failures.into_inner().expect("not poisoned")
+}
+
+/// Says how far it is, past what the test harness keeps back.
+fn progress(done: u64, of: u64) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stderr(), "{done} of {of} seeds");
 }
 
 /// A number from the environment.

@@ -55,6 +55,8 @@ pub struct World {
     pub naive_driver: bool,
     /// Disks say that they have written before they have: a mutant.
     pub hasty_disks: bool,
+    /// Everybody sends every datagram that it gets back to its sender: a mutant.
+    pub echoing: bool,
     /// How many writes have been begun, and the one at which its host is to crash: before the disk has it, or right after.
     pub writes: u64,
     pub crash_at: Option<(u64, bool)>,
@@ -112,6 +114,7 @@ impl World {
             log: None,
             naive_driver: false,
             hasty_disks: false,
+            echoing: false,
             writes: 0,
             crash_at: None,
             old_disks: BTreeMap::new(),
@@ -371,6 +374,9 @@ impl World {
             return Step::Nothing;
         }
         self.hand_in(to, &packet);
+        if self.echoing {
+            self.send(to, packet.from, &packet.bytes);
+        }
         Step::Host(to, self.drain(to))
     }
 
@@ -400,6 +406,7 @@ impl World {
     }
 
     fn send(&mut self, from: usize, to: SocketAddr, bytes: &[u8]) {
+        self.hosts[from].sent += 1;
         let host = self.addrs.get(&to).copied();
         let arrivals = self.network.carry(from, host, bytes.len(), self.now, &mut self.rng);
         for (at, damaged) in arrivals.into_iter().flatten() {
