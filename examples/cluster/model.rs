@@ -134,7 +134,7 @@ impl Model {
             }
             "ready" => return self.ready[by] = true,
             "suspicions" => return self.learn_matrix(by, line),
-            "left" => {
+            "left" | "unobserved" => {
                 if let Some(target) = node {
                     self.held[by][target] = None;
                 }

@@ -37,6 +37,10 @@ pub(crate) enum Report {
         node: String,
         incarnation: u64,
     },
+    Unobserved {
+        node: String,
+        incarnation: u64,
+    },
     Suspected {
         node: String,
         incarnation: u64,
@@ -173,6 +177,9 @@ impl Report {
             }
             Event::Left { id, incarnation } => {
                 Self::Left { node: id.to_string(), incarnation: incarnation.get() }
+            }
+            Event::Unobserved { id, incarnation } => {
+                Self::Unobserved { node: id.to_string(), incarnation: incarnation.get() }
             }
             Event::AddrChanged { id, addr } => Self::Moved { node: id.to_string(), addr },
             Event::Opinion { observer, target, incarnation, opinion, phi } => {

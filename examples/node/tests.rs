@@ -102,6 +102,11 @@ fn lines_are_as_documented() {
         of(opinion("n3", Opinion::Trust)),
         r#"{"t":1.25,"event":"opinion","observer":"n3","node":"n2","incarnation":1,"opinion":"trust","phi":5.123}"#
     );
+    let (id, incarnation) = (NodeId::new("n2").expect("a good name"), Incarnation::FIRST);
+    assert_eq!(
+        of(Event::Unobserved { id, incarnation }),
+        r#"{"t":1.25,"event":"unobserved","node":"n2","incarnation":1}"#
+    );
     assert_eq!(
         line(Report::Started {
             node: "n1".into(),

@@ -80,7 +80,7 @@ impl Config {
             probe_threshold: None,
             silence_max: None,
             probe_relays: 3,
-            full_mesh_max: 32,
+            full_mesh_max: 16,
             rings: 5,
             retransmit: 4,
             members_max: 16_384,
@@ -208,7 +208,12 @@ impl ConfigBuilder {
     }
 
     /// Up to this many members everybody observes everybody; above it, neighbours on rings do *(same on all)*.
-    /// Default 32; 2 to 48.
+    /// Default 16; 2 to 48.
+    ///
+    /// A node's cost grows with its neighbours: nine tenths of a heartbeat's price is the kernel's. On rings a node has ten of
+    /// them however large the cluster is; in a full mesh of 32 it has 31. In return, in a full mesh every node judges every other
+    /// itself, and the voters vouch for every node all the time; above it they vouch for each other and for those who hold or
+    /// want a lease.
     pub fn full_mesh_max(mut self, members: usize) -> Self {
         self.full_mesh_max = members;
         self

@@ -3,6 +3,7 @@
 
 mod sim;
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -328,6 +329,35 @@ fn a_node_that_does_not_know_its_address_is_told() {
     let own = world.hosts[1].node.as_ref().map(|node| node.record().addr);
     assert_eq!(own, Some(real));
     assert_well(&world);
+}
+
+/// While a cluster grows beyond a full mesh, nodes stop observing each other, and say so: whoever follows the events knows
+/// which opinions count.
+#[test]
+fn opinions_that_no_longer_count_are_withdrawn() {
+    let mut world = World::new(config(100).full_mesh_max(8).rings(2).build().expect("valid"), 20, 4);
+    let mut counts = BTreeSet::new();
+    for host in 0..20 {
+        world.start(host, 1);
+        world.drain(host);
+        for (by, event) in events(&mut world, SECOND) {
+            let own = &world.hosts[by].id;
+            match event {
+                Event::Opinion { observer, target, .. } if observer == *own => counts.insert((by, target)),
+                Event::Unobserved { id, .. } => counts.remove(&(by, id)),
+                _ => false,
+            };
+        }
+    }
+    for (index, host) in world.hosts.iter().enumerate() {
+        let members = host.node.as_ref().expect("it runs").members();
+        let observed =
+            members.filter(|member| member.opinion.is_some()).map(|m| m.record.identity.id.clone());
+        let observed: BTreeSet<_> = observed.filter(|id| *id != host.id).collect();
+        let said = counts.iter().filter(|(by, _)| *by == index).map(|(_, id)| id.clone()).collect();
+        assert_eq!(observed, said, "n{index}");
+        assert!(observed.len() <= 4, "{observed:?}");
+    }
 }
 
 #[test]

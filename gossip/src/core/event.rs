@@ -60,6 +60,15 @@ pub enum Event {
         /// The suspicion level behind it.
         phi: f64,
     },
+    /// This node does not observe that one any more, the cluster having grown beyond
+    /// [`full_mesh_max`](crate::ConfigBuilder::full_mesh_max) or other neighbours having come between: its own last opinion of it
+    /// means nothing from now on.
+    Unobserved {
+        /// Whom.
+        id: NodeId,
+        /// Which life of it.
+        incarnation: Incarnation,
+    },
     /// This process did not run for a while. Nobody is accused of the silence that was its own.
     ProcessPaused {
         /// For how long.

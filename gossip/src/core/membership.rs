@@ -215,8 +215,14 @@ impl Node {
     pub(super) fn meet_neighbours(&mut self) {
         let wanted = self.neighbours();
         let now = self.now.boot;
+        let mut changed = Vec::new();
         for peer in self.peers.iter_mut() {
-            peer.be_neighbour(wanted.binary_search(&peer.key).is_ok(), now);
+            if peer.be_neighbour(wanted.binary_search(&peer.key).is_ok(), now) && peer.published {
+                changed.push((peer.key, peer.neighbour));
+            }
+        }
+        for (key, observed) in changed {
+            self.report_observed(key, observed);
         }
         for &key in &wanted {
             if self.peers.by_key(key).is_none()
@@ -229,6 +235,17 @@ impl Node {
             || self.quorum.view().is_some_and(|view| view.electorate.vouches(&self.identity.storage));
         self.quorum.set_renewing(renews);
         self.publish_opinions();
+    }
+
+    /// Says that an opinion counts again, or does not any more.
+    fn report_observed(&mut self, key: Key, observed: bool) {
+        if observed {
+            self.report_own_opinion(key, 0.0);
+        } else if let Some(Identity { id, incarnation, .. }) =
+            self.members.record(key).map(|r| r.identity.clone())
+        {
+            self.events.push(Event::Unobserved { id, incarnation });
+        }
     }
 
     /// Whom this node observes, sorted.

@@ -129,14 +129,15 @@ impl Peer {
         self.detector.phi(now) + self.probe.as_ref().map_or(0.0, |probe| probe.evidence(reach))
     }
 
-    /// Makes it a neighbour or a guest. Of a guest heartbeats are not expected, so a silence from that time means nothing.
-    pub(crate) fn be_neighbour(&mut self, neighbour: bool, now: Duration) {
+    /// Makes it a neighbour or a guest; whether that is a change. Of a guest heartbeats are not expected, so a silence from that
+    /// time means nothing.
+    pub(crate) fn be_neighbour(&mut self, neighbour: bool, now: Duration) -> bool {
         if neighbour && !self.neighbour {
             self.stall(now.saturating_sub(self.last_sign()));
             self.met = now;
             self.look_at = Duration::MAX;
         }
-        self.neighbour = neighbour;
+        std::mem::replace(&mut self.neighbour, neighbour) != neighbour
     }
 
     /// Whether its silence is announced.

@@ -162,8 +162,12 @@ impl Node {
         self.report_own_opinion(key, phi);
     }
 
-    fn report_own_opinion(&mut self, key: Key, phi: f64) {
+    pub(super) fn report_own_opinion(&mut self, key: Key, phi: f64) {
         let (Some(peer), Some(record)) = (self.peers.by_key(key), self.members.record(key)) else { return };
+        if !peer.neighbour {
+            // It happens to be heard: that is no observation.
+            return;
+        }
         self.events.push(Event::Opinion {
             observer: self.identity.id.clone(),
             target: record.identity.id.clone(),

@@ -118,7 +118,7 @@ impl Claim {
         match self {
             Self::Detected { all_s, median_s } => {
                 format!(
-                    "a killed node is suspected by every survivor within {all_s} s, by half within {median_s} s"
+                    "a killed node is suspected by every survivor within {all_s} s, by half within {median_s} s; where not all watch all, to be told counts"
                 )
             }
             Self::Noticed { seconds } => {

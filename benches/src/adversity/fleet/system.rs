@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::Context;
 
 /// Up to this many members everybody observes everybody; the default of `gossip::Config::full_mesh_max`.
-const OUR_FULL_MESH_MAX: usize = 32;
+const OUR_FULL_MESH_MAX: usize = 16;
 
 /// A program under test. All take the options of the `node` example that are used here.
 #[derive(Debug, Clone)]
@@ -67,7 +67,7 @@ impl System {
         match self.profile {
             Some(profile) => push(&["--profile", profile]),
             None => {
-                push(&["--data", &data.to_string_lossy(), "--interval", "100ms"]);
+                push(&["--data", &data.to_string_lossy(), "--interval", "100ms", "--opinions"]);
                 // The network is cut off from everything but these nodes.
                 if !addr.ip().is_loopback() {
                     push(&["--insecure"]);

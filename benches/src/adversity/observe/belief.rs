@@ -53,8 +53,8 @@ impl Beliefs {
             Line::Suspected(target) => (target, Held::Suspect),
             Line::Trusted(target) => (target, Held::Trust),
             Line::Unsure(target) => (target, Held::Unsure),
-            // Met anew: what was held of its former life does not count for this one.
-            Line::Joined(target) | Line::Left(target) => (target, Held::Nothing),
+            // Met anew, or watched no more: what was held of its former life does not count for this one.
+            Line::Joined(target) | Line::Left(target) | Line::Unobserved(target) => (target, Held::Nothing),
             _ => return,
         };
         if target != by && self.now(by, target) != held {

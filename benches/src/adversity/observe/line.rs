@@ -16,6 +16,10 @@ pub(crate) enum Line {
     Suspected(usize),
     Trusted(usize),
     Unsure(usize),
+    /// The process does not observe that node any more.
+    Unobserved(usize),
+    /// The process has been told that another node suspects it.
+    ToldOf(usize),
     /// This process did not run for so long.
     Paused {
         seconds: f64,
@@ -89,6 +93,8 @@ pub(crate) fn parse(text: &str, nodes: usize) -> Line {
         ("suspected", Some(node)) => Line::Suspected(node),
         ("trusted", Some(node)) => Line::Trusted(node),
         ("unsure", Some(node)) => Line::Unsure(node),
+        ("unobserved", Some(node)) => Line::Unobserved(node),
+        ("opinion", Some(node)) if value["opinion"] == "suspect" => Line::ToldOf(node),
         ("paused", _) => Line::Paused { seconds: value["seconds"].as_f64().unwrap_or_default() },
         ("counters", _) => Line::Counters {
             sent_bytes: number("sent_bytes"),

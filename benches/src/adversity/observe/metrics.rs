@@ -15,7 +15,8 @@ const TOGETHER_S: f64 = 1.0;
 pub(crate) struct Detection {
     pub(crate) target: usize,
     pub(crate) at: f64,
-    /// Seconds until each survivor suspected it; None for one that never did while it was down.
+    /// Seconds until each survivor suspected it, or, where it is not the survivor's to watch, was told that others do; None for
+    /// one that never did, or was, while it was down.
     pub(crate) after: Vec<(usize, Option<f64>)>,
 }
 
@@ -31,8 +32,13 @@ pub(crate) fn detections(log: &Log) -> Vec<Detection> {
             .map_or(log.end(), |(t, _)| t);
         let after = (0..log.nodes)
             .filter(|&o| o != target && presence.runs_throughout(o, at, until))
-            .filter(|&o| log.full_mesh || beliefs.at(o, target, at) != Held::Nothing)
-            .map(|o| (o, first_suspected(&beliefs, o, target, at, until).map(|t| t - at)))
+            .map(|o| {
+                let suspected = first_suspected(&beliefs, o, target, at, until);
+                // In a large cluster only neighbours watch.
+                let watches = log.full_mesh || beliefs.at(o, target, at) != Held::Nothing;
+                let told = || if watches { None } else { first_told(log, o, target, at, until) };
+                (o, suspected.or_else(told).map(|t| t - at))
+            })
             .collect();
         detections.push(Detection { target, at, after });
     }
@@ -45,6 +51,11 @@ fn first_suspected(beliefs: &Beliefs, observer: usize, target: usize, from: f64,
     }
     let changes = beliefs.changes(observer, target);
     changes.iter().find(|(t, held)| (from..=until).contains(t) && *held == Held::Suspect).map(|(t, _)| *t)
+}
+
+fn first_told(log: &Log, observer: usize, target: usize, from: f64, until: f64) -> Option<f64> {
+    let mut said = log.said().skip_while(|(t, ..)| *t < from).take_while(|(t, ..)| *t <= until);
+    said.find(|(_, by, line)| *by == observer && **line == Line::ToldOf(target)).map(|(t, ..)| t)
 }
 
 /// How the survivors learnt that the quorum had declared a killed node dead.
