@@ -20,21 +20,41 @@ fn cluster(seed: u64, seconds: u64) -> World {
     world
 }
 
+/// When which host formed, or was told of, what opinion of whom.
+type Formed = (Nanos, usize, String, Opinion);
+
 /// Runs on, and notes each opinion that nodes form themselves.
-fn opinions(world: &mut World, length: Nanos) -> Vec<(Nanos, usize, String, Opinion)> {
+fn opinions(world: &mut World, length: Nanos) -> Vec<Formed> {
+    learnt(world, length).into_iter().filter_map(|(formed, own)| own.then_some(formed)).collect()
+}
+
+/// Runs on, and notes each opinion that nodes form, which is their own, or are told of.
+fn learnt(world: &mut World, length: Nanos) -> Vec<(Formed, bool)> {
     let until = world.now + length;
-    let mut formed = Vec::new();
+    let mut learnt = Vec::new();
     while let Some(step) = world.step(until) {
         let Step::Host(host, events) = step else { continue };
         for event in events {
-            if let Event::Opinion { observer, target, opinion, .. } = event
-                && observer == world.hosts[host].id
-            {
-                formed.push((world.now, host, target.to_string(), opinion));
+            if let Event::Opinion { observer, target, opinion, .. } = event {
+                let own = observer == world.hosts[host].id;
+                learnt.push(((world.now, host, target.to_string(), opinion), own));
             }
         }
     }
-    formed
+    learnt
+}
+
+/// When each survivor first suspected a host, or was told that those who watch it do; none for who never did.
+fn noticed(world: &mut World, length: Nanos, target: usize) -> Vec<Option<Nanos>> {
+    let name = format!("n{target}");
+    let learnt = learnt(world, length);
+    let suspects = |host: usize| {
+        let suspicion = |(formed, _): &&(Formed, bool)| {
+            formed.1 == host && formed.2 == name && formed.3 == Opinion::Suspect
+        };
+        learnt.iter().find(suspicion).map(|(formed, _)| formed.0)
+    };
+    (0..HOSTS).filter(|&host| host != target).map(suspects).collect()
 }
 
 fn detection(seconds: u64, rule: Option<&Rule>) -> (Vec<f64>, usize) {
@@ -48,13 +68,9 @@ fn detection(seconds: u64, rule: Option<&Rule>) -> (Vec<f64>, usize) {
         world.run_for(Duration::from_nanos(skew));
         let killed = world.now;
         world.crash(7);
-        let formed = opinions(&mut world, 10 * SECOND);
-        for observer in (0..HOSTS).filter(|&host| host != 7) {
-            let suspects = |f: &&(Nanos, usize, String, Opinion)| {
-                f.1 == observer && f.2 == "n7" && f.3 == Opinion::Suspect
-            };
-            match formed.iter().find(suspects) {
-                Some(first) => times.push((first.0 - killed) as f64 / 1e9),
+        for noticed in noticed(&mut world, 10 * SECOND, 7) {
+            match noticed {
+                Some(at) => times.push((at - killed) as f64 / 1e9),
                 None => missed += 1,
             }
         }
@@ -149,8 +165,6 @@ fn a_node_that_dies_in_a_storm_nobody_had_seen_is_suspected_in_bounded_time() {
     world.run_for(Duration::from_secs(2));
     world.crash(7);
     world.network.rules.clear();
-    let formed = opinions(&mut world, 7 * SECOND);
-    let suspects =
-        |host: &usize| formed.iter().any(|f| f.1 == *host && f.2 == "n7" && f.3 == Opinion::Suspect);
-    assert!((0..HOSTS).filter(|&host| host != 7).all(|host| suspects(&host)), "{formed:?}");
+    let noticed = noticed(&mut world, 7 * SECOND, 7);
+    assert!(noticed.iter().all(Option::is_some), "{noticed:?}");
 }
