@@ -65,7 +65,7 @@ pub(crate) struct Args {
     /// How many others are asked before a silent node is suspected
     #[arg(long, value_name = "COUNT", default_value_t = 3)]
     probe_relays: usize,
-    /// Spend little: fewer neighbours, and heartbeats once a second unless --interval says otherwise
+    /// Spend little: fewer neighbours, and a heartbeat every 800 ms unless --interval says otherwise
     #[arg(long)]
     economy: bool,
     /// Metadata that all members see, may be repeated

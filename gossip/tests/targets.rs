@@ -5,7 +5,7 @@ mod sim;
 
 use std::time::Duration;
 
-use gossip::{Event, Opinion};
+use gossip::{Event, Opinion, Verdict};
 use sim::network::Rule;
 use sim::world::{Step, World, config};
 use sim::{MS, Nanos, SECOND};
@@ -28,16 +28,23 @@ fn opinions(world: &mut World, length: Nanos) -> Vec<Formed> {
     learnt(world, length).into_iter().filter_map(|(formed, own)| own.then_some(formed)).collect()
 }
 
-/// Runs on, and notes each opinion that nodes form, which is their own, or are told of.
+/// Runs on, and notes each opinion that nodes form, which is their own, or are told of; a decision counts as one.
 fn learnt(world: &mut World, length: Nanos) -> Vec<(Formed, bool)> {
     let until = world.now + length;
     let mut learnt = Vec::new();
     while let Some(step) = world.step(until) {
         let Step::Host(host, events) = step else { continue };
         for event in events {
-            if let Event::Opinion { observer, target, opinion, .. } = event {
-                let own = observer == world.hosts[host].id;
-                learnt.push(((world.now, host, target.to_string(), opinion), own));
+            match event {
+                Event::Opinion { observer, target, opinion, .. } => {
+                    let own = observer == world.hosts[host].id;
+                    learnt.push(((world.now, host, target.to_string(), opinion), own));
+                }
+                // The news of a decision may come before that of the opinions behind it.
+                Event::Verdict { id, verdict: Verdict::Suspended { .. } | Verdict::Dead { .. }, .. } => {
+                    learnt.push(((world.now, host, id.to_string(), Opinion::Suspect), false));
+                }
+                _ => {}
             }
         }
     }
@@ -167,4 +174,48 @@ fn a_node_that_dies_in_a_storm_nobody_had_seen_is_suspected_in_bounded_time() {
     world.network.rules.clear();
     let noticed = noticed(&mut world, 7 * SECOND, 7);
     assert!(noticed.iter().all(Option::is_some), "{noticed:?}");
+}
+
+/// A cluster of the economy profile that decides verdicts, after a hundred seconds.
+fn thrifty(seed: u64) -> World {
+    let config = config(800).economy().voters((0..5).map(|n| format!("n{n}"))).build().expect("valid");
+    let mut world = World::new(config, HOSTS, seed);
+    world.give_disks();
+    world.start_all();
+    world.run_for(Duration::from_secs(100));
+    world
+}
+
+#[test]
+fn the_economy_profile_notices_within_three_seconds_and_spends_little() {
+    let mut times = Vec::new();
+    for seed in 0..10 {
+        let mut world = thrifty(seed);
+        let skew = world.rng.between(0, 800 * MS);
+        world.run_for(Duration::from_nanos(skew));
+        let killed = world.now;
+        world.crash(7);
+        let noticed = noticed(&mut world, 20 * SECOND, 7);
+        times.extend(noticed.into_iter().map(|at| (at.expect("all notice") - killed) as f64 / 1e9));
+    }
+    times.sort_by(f64::total_cmp);
+    let (median, max) = (times[times.len() / 2], times[times.len() - 1]);
+    let mut world = thrifty(100);
+    let before = world.network.stats;
+    world.run_for(Duration::from_secs(100));
+    let bytes = (world.network.stats.bytes - before.bytes) as f64 / 100.0 / HOSTS as f64;
+    println!("economy: median {median:.2} s, max {max:.2} s, {bytes:.0} B/s a node");
+    assert!(max <= 3.0 && bytes <= 1000.0);
+}
+
+#[test]
+fn the_economy_profile_declares_nobody_dead_under_loss() {
+    for seed in 0..5 {
+        let mut world = thrifty(200 + seed);
+        world.network.rules.push((0, Rule::Loss(0.3)));
+        world.run_for(Duration::from_secs(300));
+        let view = world.view(0).expect("founded");
+        println!("economy, 30 % loss: {} views, {} dead", view.epoch.get(), view.gone.len());
+        assert_eq!(view.gone.len(), 0);
+    }
 }

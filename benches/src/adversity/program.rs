@@ -203,6 +203,7 @@ fn choose(arguments: &Arguments) -> anyhow::Result<Vec<Scenario>> {
 fn systems(arguments: &Arguments) -> anyhow::Result<Vec<System>> {
     let mut systems = vec![System::ours(fleet::find_node()?)?];
     if arguments.peers {
+        systems.push(systems[0].in_economy());
         for (name, program) in fleet::find_peers()? {
             for profile in ["default", "tuned"] {
                 systems.push(System::peer(name, program.clone(), profile));

@@ -102,7 +102,7 @@ impl Run {
         Outcome {
             scenario: scenario.clone(),
             system: system.label.clone(),
-            ours: system.is_ours(),
+            ours: system.is_claimed(),
             repeat,
             nodes,
             load,

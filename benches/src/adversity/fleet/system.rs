@@ -8,6 +8,8 @@ use anyhow::Context;
 
 /// Up to this many members everybody observes everybody; the default of `gossip::Config::full_mesh_max`.
 const OUR_FULL_MESH_MAX: usize = 16;
+/// The same in its economy profile.
+const ECONOMY_FULL_MESH_MAX: usize = 8;
 
 /// A program under test. All take the options of the `node` example that are used here.
 #[derive(Debug, Clone)]
@@ -15,8 +17,18 @@ pub(crate) struct System {
     /// As the report calls it.
     pub(crate) label: String,
     program: PathBuf,
-    profile: Option<&'static str>,
+    kind: Kind,
     verdicts: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Our node as the claims mean it.
+    Ours,
+    /// Our node in its economy profile, to be seen beside peers that spend little.
+    Economy,
+    /// A peer's agent with one of its profiles.
+    Peer(&'static str),
 }
 
 impl System {
@@ -27,16 +39,27 @@ impl System {
             .output()
             .with_context(|| format!("cannot run {}", program.display()))?;
         let verdicts = String::from_utf8_lossy(&help.stdout).contains("--voters");
-        Ok(Self { label: "gossip".into(), program, profile: None, verdicts })
+        Ok(Self { label: "gossip".into(), program, kind: Kind::Ours, verdicts })
+    }
+
+    /// The same program in its economy profile.
+    pub(crate) fn in_economy(&self) -> Self {
+        Self { label: "gossip, economy".into(), kind: Kind::Economy, ..self.clone() }
     }
 
     /// A peer's agent with one of its profiles.
     pub(crate) fn peer(name: &str, program: PathBuf, profile: &'static str) -> Self {
-        Self { label: format!("{name}, {profile}"), program, profile: Some(profile), verdicts: false }
+        Self { label: format!("{name}, {profile}"), program, kind: Kind::Peer(profile), verdicts: false }
     }
 
+    /// Whether the claims are about it.
+    pub(crate) fn is_claimed(&self) -> bool {
+        self.kind == Kind::Ours
+    }
+
+    /// Whether it takes our node's options and commands.
     pub(crate) fn is_ours(&self) -> bool {
-        self.profile.is_none()
+        !matches!(self.kind, Kind::Peer(_))
     }
 
     /// Whether a quorum decides who is dead, and grants leases.
@@ -46,7 +69,11 @@ impl System {
 
     /// Up to how many nodes everybody has an opinion of everybody. A peer's agent always has one: what the cluster thinks.
     pub(crate) fn full_mesh_max(&self) -> usize {
-        if self.is_ours() { OUR_FULL_MESH_MAX } else { usize::MAX }
+        match self.kind {
+            Kind::Ours => OUR_FULL_MESH_MAX,
+            Kind::Economy => ECONOMY_FULL_MESH_MAX,
+            Kind::Peer(_) => usize::MAX,
+        }
     }
 
     pub(super) fn command(
@@ -64,10 +91,11 @@ impl System {
         if !seeds.is_empty() {
             push(&["--seed", &seeds.join(",")]);
         }
-        match self.profile {
-            Some(profile) => push(&["--profile", profile]),
-            None => {
-                push(&["--data", &data.to_string_lossy(), "--interval", "100ms", "--opinions"]);
+        match self.kind {
+            Kind::Peer(profile) => push(&["--profile", profile]),
+            kind => {
+                push(&["--data", &data.to_string_lossy(), "--opinions"]);
+                push(if kind == Kind::Economy { &["--economy"] } else { &["--interval", "100ms"] });
                 // The network is cut off from everything but these nodes.
                 if !addr.ip().is_loopback() {
                     push(&["--insecure"]);
