@@ -298,16 +298,18 @@ impl Members {
         })
     }
 
-    /// Members whom at least so many observers publish that they suspect, in order.
-    pub(crate) fn accused(&self, by_at_least: usize) -> Vec<Key> {
-        let doubts = self.doubters.iter().filter_map(|observer| self.slots.get(observer)?.opinions.as_ref());
-        let doubted = doubts.flat_map(|opinions| opinions.doubts.iter()).map(|doubt| doubt.target);
-        let accused =
-            |key: &Key| self.slots.get(key).is_some_and(|slot| usize::from(slot.accusers) >= by_at_least);
-        let mut keys: Vec<Key> = doubted.filter(accused).collect();
-        keys.sort_unstable();
-        keys.dedup();
-        keys
+    /// Members of whom at least so many observers publish that they doubt them, in order: those who suspect them, and those
+    /// who should hear them and never have.
+    pub(crate) fn doubted(&self, by_at_least: usize) -> Vec<Key> {
+        let mut doubters: BTreeMap<Key, usize> = BTreeMap::new();
+        let said = self.doubters.iter().filter_map(|observer| self.slots.get(observer)?.opinions.as_ref());
+        for doubt in said.flat_map(|opinions| opinions.doubts.iter()) {
+            let known = self.slots.get(&doubt.target).map(|slot| slot.record.identity.incarnation);
+            if known == Some(doubt.incarnation) {
+                *doubters.entry(doubt.target).or_default() += 1;
+            }
+        }
+        doubters.into_iter().filter(|(_, by)| *by >= by_at_least).map(|(key, _)| key).collect()
     }
 
     /// The member that lives this life.

@@ -136,6 +136,11 @@ impl Peer {
             self.stall(now.saturating_sub(self.last_sign()));
             self.met = now;
             self.look_at = Duration::MAX;
+            if self.opinion != Opinion::Trust {
+                // It is of another time; one that counts will be formed.
+                self.opinion = Opinion::Unsure;
+                self.published = false;
+            }
         }
         std::mem::replace(&mut self.neighbour, neighbour) != neighbour
     }

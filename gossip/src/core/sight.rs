@@ -66,10 +66,11 @@ impl Witness for Sight<'_> {
             p.neighbour && (p.opinion == Opinion::Suspect || unheard(p) || zombie() || self.deaf(p))
         };
         let own = self.peers.iter().filter(doubted).map(|p| p.key);
-        let accused = self.members.accused((self.config.rings / 2).max(2));
+        // Whose observers all died with it has new ones, who never hear it. That is no evidence, but a reason to ask.
+        let others = self.members.doubted((self.config.rings / 2).max(2));
         let observed = |key: &Key| self.peers.iter().any(|p| p.neighbour && p.key == *key);
-        let accused = accused.into_iter().filter(|key| !observed(key) && *key != self.own.id.key());
-        let mut suspects: Vec<Subject> = own.chain(accused).filter_map(subject).collect();
+        let others = others.into_iter().filter(|key| !observed(key) && *key != self.own.id.key());
+        let mut suspects: Vec<Subject> = own.chain(others).filter_map(subject).collect();
         suspects.extend_from_slice(self.outlived);
         suspects
     }

@@ -157,8 +157,8 @@ fn one_holder(world: &World) -> Result<(), String> {
 
 /// S3: whoever is suspended was suspected, lately and by itself, by each of a majority of the voters.
 ///
-/// Only where a voter's own opinion is all there is to it: not of a life that was outlived, of one that may have been deaf or
-/// isolated, or by voters that have just started and had to ask others.
+/// Or could not hear that voter. Only where this is all there is to it: not of a life that was outlived, of one that may have
+/// been isolated, or by voters that have just started and had to ask others.
 #[derive(Debug, Default)]
 pub struct SuspectedByMajority {
     /// Until when each voter last suspected whom; the end of time while it does.
@@ -166,6 +166,8 @@ pub struct SuspectedByMajority {
     newest: Option<Epoch>,
     /// When each host last said that it was isolated, or could not be heard.
     troubled: BTreeMap<NodeId, Nanos>,
+    /// When each host outside the quorum was last seen not to have heard a voter for long.
+    deaf: BTreeMap<(NodeId, StorageId), Nanos>,
 }
 
 impl SuspectedByMajority {
@@ -173,6 +175,8 @@ impl SuspectedByMajority {
     const LATELY: Nanos = 30;
     /// For how many intervals an isolated or deaf node is excepted.
     const TROUBLE: Nanos = 120;
+    /// Who has not heard a voter for so many intervals is deaf to it, and counts as silent (T4).
+    const DEAF: Nanos = 20;
 
     fn note(&mut self, world: &World, host: usize, events: &[Event]) {
         let disk = world.hosts[host].disk;
@@ -194,9 +198,26 @@ impl SuspectedByMajority {
     }
 }
 
+impl SuspectedByMajority {
+    fn note_deaf(&mut self, world: &World, host: usize) {
+        let Some(node) = world.hosts[host].node.as_ref() else { return };
+        let Some(view) = world.view(host).filter(|_| node.quorum().standing() != Standing::InQuorum) else {
+            return;
+        };
+        for voter in view.electorate.voters.keys() {
+            let from = world.hosts.iter().position(|h| h.disk == *voter);
+            let heard = from.and_then(|from| world.heard.get(&(host, from))).map_or(0, |heard| heard.0);
+            if world.now >= heard + Self::DEAF * world.interval() {
+                self.deaf.insert((world.hosts[host].id.clone(), *voter), world.now);
+            }
+        }
+    }
+}
+
 impl Check for SuspectedByMajority {
     fn after(&mut self, world: &World, host: usize, events: &[Event]) -> Result<(), String> {
         self.note(world, host, events);
+        self.note_deaf(world, host);
         if world.hosts.len() > world.config_mesh {
             // Voters go by what others observe.
             return Ok(());
@@ -217,7 +238,8 @@ impl Check for SuspectedByMajority {
             }
             let did = |voter: &StorageId| {
                 let until = self.suspected.get(&(*voter, id.clone())).copied().unwrap_or_default();
-                until >= lately
+                let deaf = self.deaf.get(&(id.clone(), *voter)).copied().unwrap_or_default();
+                until.max(deaf) >= lately
                     || world.host_of(voter).is_none_or(|h| h.is_young(world.now, world.interval()))
             };
             if !majority(&view.electorate.voters, did) {
