@@ -107,7 +107,14 @@ fn broken_quorums_are_caught_by_the_checker_they_are_meant_for() {
     let mut asking = Scenario::calm(3, 5, 100).voters(3).with(50, 1000, Fault::Lease(4, 7));
     asking.end = 20_000 * sim::MS;
     let killed = Scenario::calm(3, 5, 100).voters(3).with(50, 51, Fault::Kill(4));
-    let cases: [(&Scenario, Mutation<'_>, &[&str], &str); 8] = [
+    // Two of three voters find a holder's last heartbeat only after they were stopped for longer than a voucher lasts.
+    let stopped = [0, 1].into_iter().fold(Scenario::calm(3, 4, 100).voters(3), |scenario, voter| {
+        scenario.with(50, 62, Fault::Pause(voter))
+    });
+    let stopped = stopped.with(62, 80, Fault::Net(Rule::OneWay(vec![3], vec![0, 1, 2])));
+    let stopped = stopped.with(64, 80, Fault::Net(Rule::Partition(vec![3])));
+    let cases: [(&Scenario, Mutation<'_>, &[&str], &str); 9] = [
+        (&stopped, &broken::looks_at_the_clocks_too_early, &["S4"], "looks at the clocks too early"),
         (&decisive(3), &broken::promises_before_writing, &["S9"], "promises before writing"),
         (&rivals, &broken::accepts_everything, &["S1", "S9"], "accepts everything"),
         (&holder_cut_off(3), &broken::stretches_vouchers, &["S4", "S5"], "stretches vouchers"),
