@@ -490,6 +490,69 @@ fn decisions_do_not_pile_up_while_the_disk_hangs() {
     assert_eq!(seen, voter.chain.epoch);
 }
 
+impl Bench {
+    /// Lets the ballots of this voter, which is `own`, come through phase 1, with the third one's help; what it proposes then.
+    fn proposal(&mut self, own: u8) -> Option<Delta> {
+        self.write(true);
+        let mut proposal = None;
+        while let Some(output) = self.quorum.poll_output() {
+            let Output::Send { to: Recipient::Voter(to), message } = output else { continue };
+            let Message::Register { base, hash, message } = message else { continue };
+            match message {
+                RegisterMessage::Accept { delta, .. } => proposal = Some(delta),
+                message if to == disk(own) => {
+                    self.hear(own, Message::Register { base, hash, message });
+                    self.write(true);
+                }
+                RegisterMessage::Prepare { ballot } if to == disk(3) => {
+                    let message = RegisterMessage::Promise { ballot, accepted: None };
+                    self.hear(3, Message::Register { base, hash, message });
+                }
+                _ => {}
+            }
+        }
+        proposal
+    }
+}
+
+/// What a voter proposes while a lease is granted or freed every 50 ms, if all have certified a death before that began.
+fn proposed_among_leases(name: &str, own: u8) -> Option<Delta> {
+    let mut voter = Bench::new(name, own, 1);
+    let (dead, owner) = (subject("x", 1), Identity { id: id("y"), ..voter.owner() });
+    voter.sees.whom = Some((dead.clone(), Opinion::Suspect));
+    voter.wait(2000 * MS);
+    voter.learn(Delta::Suspend(subjects("x", 1)));
+    voter.write(true);
+    // Once each, and never again.
+    for from in 1..=3 {
+        voter.hear(from, Message::Certificate { subject: dead.clone(), since: voter.chain.epoch });
+    }
+    (0..40).find_map(|number| {
+        let (owner, token) = (owner.clone(), voter.chain.epoch);
+        voter.learn(match number % 2 {
+            0 => Delta::Acquire { lease: lease(), owner, request: number },
+            _ => Delta::Release { lease: lease(), owner, token },
+        });
+        voter.write(true);
+        voter.wait(50 * MS);
+        voter.proposal(own)
+    })
+}
+
+/// D1: a certificate is bound to the suspension and not to the view it was given in. Else a death would wait until nobody wants
+/// leases any more.
+#[test]
+fn certificates_outlast_what_is_decided_about_leases() {
+    assert_eq!(proposed_among_leases("a", 1), Some(Delta::Evict(subjects("x", 1))));
+}
+
+/// Nor does the patience with voters of higher rank begin anew with each view: the first may be well and yet not propose
+/// anything, as when its disk has failed.
+#[test]
+fn the_first_voter_is_not_waited_for_again_in_each_view() {
+    assert_eq!(proposed_among_leases("b", 2), Some(Delta::Evict(subjects("x", 1))));
+}
+
 /// The first epoch there is: keeps the helpers honest.
 #[test]
 fn the_bench_follows_a_chain() {
