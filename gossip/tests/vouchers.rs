@@ -336,3 +336,36 @@ fn a_lease_that_has_run_out_does_not_revive_when_a_clock_goes_back() {
         assert!(!pair.holder.is_in_quorum());
     }
 }
+
+/// V1: a suspended node is acknowledged all the same, without a voucher, and told by which view.
+#[test]
+fn a_suspended_node_is_acknowledged_without_a_voucher() {
+    let mut pair = Pair::new();
+    let holder = pair.holder.node.identity().clone();
+    let suspended = |voter: &Host| {
+        let view = voter.node.quorum().view().expect("a history");
+        view.suspension(&holder.id, holder.incarnation).map(|suspension| suspension.since)
+    };
+    pair.carried = Carried::Nothing;
+    let since = loop {
+        pair.run(STEP);
+        if let Some(since) = suspended(&pair.voter) {
+            break since;
+        }
+    };
+    pair.carried = Carried::AllButVouchers;
+    let heard = pair.voter.node.counters().heartbeats;
+    while pair.voter.node.counters().heartbeats == heard {
+        pair.run(STEP);
+    }
+    pair.late.clear();
+    pair.run(100 * MS);
+    let beat = pair.late.iter().find_map(|bytes| heartbeat(bytes)).expect("a heartbeat");
+    assert_eq!(suspended(&pair.voter), Some(since));
+    assert_eq!((beat.voucher, beat.epoch), (None, Some(since)));
+    // The one that has just come after all that were lost.
+    assert!(beat.ack.is_some_and(|ack| ack.seq.get() > 35), "{beat:?}");
+    pair.carried = Carried::Everything;
+    pair.run(1000 * MS);
+    assert!(pair.holder.is_in_quorum(), "it is restored");
+}
