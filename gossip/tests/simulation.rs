@@ -5,6 +5,7 @@
 
 mod sim;
 
+use gossip::wire::Head;
 use sim::fault::{Fault, Scenario};
 use sim::mutant;
 use sim::network::Rule;
@@ -151,6 +152,29 @@ fn after_everybody_was_alone_nobody_is_dead() {
         let view = newest_view(&world);
         assert!(view.gone.is_empty(), "seed {seed}: {:?}", view.gone);
     }
+}
+
+/// Nobody's vouchers arrive while each node sends these of its heartbeats; all else does.
+fn loses_vouchers(world: &mut sim::world::World, heartbeats: std::ops::Range<u64>) {
+    let config = world.config.clone();
+    world.tamper = Some(mutant::forge(&config, move |_, frame, _| {
+        if let Head::Heartbeat(beat) = &mut frame.head
+            && heartbeats.contains(&beat.seq.get())
+        {
+            beat.voucher = None;
+        }
+    }));
+}
+
+/// T4: everybody is isolated for long, and everybody hears it of the others. Whoever has no majority itself holds that against
+/// nobody, though it could ask and vote: else all would be suspended, and nobody would vouch any more.
+#[test]
+fn while_everybody_is_isolated_nobody_is_suspended() {
+    let mut scenario = Scenario::calm(1, 5, 100).voters(5);
+    scenario.end = 40_000 * sim::MS;
+    let world = run(&scenario, false, &|world| loses_vouchers(world, 100..200));
+    let world = world.unwrap_or_else(|failure| panic!("{}", failure.what));
+    assert_eq!(newest_view(&world).epoch, gossip::Epoch::GENESIS);
 }
 
 /// E1: most of a cluster dies together, and with it most of those who observed it; the voters live, and call for
