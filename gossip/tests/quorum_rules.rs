@@ -1,4 +1,5 @@
-//! One quorum's state machine by itself, on a disk that takes its time. Each test is an execution that once broke it.
+//! One quorum's state machine by itself, on a disk that takes its time. Each test is an execution that once broke it, or that
+//! would if a rule were taken out.
 #![allow(clippy::expect_used, reason = "helpers of tests are tests")]
 
 use std::time::Duration;
@@ -615,7 +616,7 @@ fn answer_on_testimony(suspect: usize) -> (Option<Opinion>, bool) {
     for output in voter.outputs() {
         match output {
             Output::Send { message: Message::Answer { question: 2, opinion: said, .. }, .. } => {
-                opinion = Some(said)
+                opinion = Some(said);
             }
             Output::Call { member, .. } => called |= member == id("y").key(),
             _ => {}
