@@ -141,7 +141,7 @@ fn newest_view(world: &sim::world::World) -> std::sync::Arc<gossip::View> {
     views.max_by_key(|view| view.epoch).expect("a history has begun").clone()
 }
 
-/// T4: while everybody is alone nobody has a majority, and none of them may be taken for a zombie because of that.
+/// While everybody is alone nobody has a majority, and when that ends nobody is missing.
 #[test]
 fn after_everybody_was_alone_nobody_is_dead() {
     for seed in 1..6 {
