@@ -7,9 +7,7 @@ use std::future::Future;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use gossip::{
-    Builder, Event, Node, NodeError, NodeId, OnEviction, Standing, StartError, StopReason, Verdict,
-};
+use gossip::{Builder, Event, Node, NodeError, NodeId, Standing, StartError, Verdict};
 use tempfile::TempDir;
 
 const NAMES: [&str; 3] = ["n1", "n2", "n3"];
@@ -302,6 +300,7 @@ async fn a_voter_whose_disk_fails_says_so_and_goes_on_watching() {
 mod faults {
     use super::*;
     use gossip::faults::{Direction, Fault, LinkFaults};
+    use gossip::{OnEviction, StopReason};
 
     /// The third of three, and what is wrong with its links.
     async fn start(trio: &Trio, what: OnEviction) -> (Vec<Node>, LinkFaults) {

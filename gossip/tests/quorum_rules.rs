@@ -1,4 +1,5 @@
-//! One quorum's state machine by itself, on a disk that takes its time. Each test is an execution that once broke it.
+//! One quorum's state machine by itself, on a disk that takes its time. Each test is an execution that once broke it, or that
+//! would if a rule were taken out.
 #![allow(clippy::expect_used, reason = "helpers of tests are tests")]
 
 use std::time::Duration;
@@ -58,6 +59,8 @@ fn genesis() -> View {
 struct Sees {
     whom: Option<(Subject, Opinion)>,
     heard: Vec<Identity>,
+    /// Who observes everybody else.
+    observers: Vec<Key>,
 }
 
 impl Witness for Sees {
@@ -88,7 +91,7 @@ impl Witness for Sees {
     }
 
     fn observers(&self, _: &Subject) -> Vec<Key> {
-        Vec::new()
+        self.observers.clone()
     }
 }
 
@@ -488,6 +491,147 @@ fn decisions_do_not_pile_up_while_the_disk_hangs() {
         }
     }
     assert_eq!(seen, voter.chain.epoch);
+}
+
+impl Bench {
+    /// Lets the ballots of this voter, which is `own`, come through phase 1, with the third one's help; what it proposes then.
+    fn proposal(&mut self, own: u8) -> Option<Delta> {
+        self.write(true);
+        let mut proposal = None;
+        while let Some(output) = self.quorum.poll_output() {
+            let Output::Send { to: Recipient::Voter(to), message } = output else { continue };
+            let Message::Register { base, hash, message } = message else { continue };
+            match message {
+                RegisterMessage::Accept { delta, .. } => proposal = Some(delta),
+                message if to == disk(own) => {
+                    self.hear(own, Message::Register { base, hash, message });
+                    self.write(true);
+                }
+                RegisterMessage::Prepare { ballot } if to == disk(3) => {
+                    let message = RegisterMessage::Promise { ballot, accepted: None };
+                    self.hear(3, Message::Register { base, hash, message });
+                }
+                _ => {}
+            }
+        }
+        proposal
+    }
+}
+
+/// What a voter proposes while a lease is granted or freed every 50 ms, if all have certified a death before that began.
+fn proposed_among_leases(name: &str, own: u8) -> Option<Delta> {
+    let mut voter = Bench::new(name, own, 1);
+    let (dead, owner) = (subject("x", 1), Identity { id: id("y"), ..voter.owner() });
+    voter.sees.whom = Some((dead.clone(), Opinion::Suspect));
+    voter.wait(2000 * MS);
+    voter.learn(Delta::Suspend(subjects("x", 1)));
+    voter.write(true);
+    // Once each, and never again.
+    for from in 1..=3 {
+        voter.hear(from, Message::Certificate { subject: dead.clone(), since: voter.chain.epoch });
+    }
+    (0..40).find_map(|number| {
+        let (owner, token) = (owner.clone(), voter.chain.epoch);
+        voter.learn(match number % 2 {
+            0 => Delta::Acquire { lease: lease(), owner, request: number },
+            _ => Delta::Release { lease: lease(), owner, token },
+        });
+        voter.write(true);
+        voter.wait(50 * MS);
+        voter.proposal(own)
+    })
+}
+
+/// D1: a certificate is bound to the suspension and not to the view it was given in. Else a death would wait until nobody wants
+/// leases any more.
+#[test]
+fn certificates_outlast_what_is_decided_about_leases() {
+    assert_eq!(proposed_among_leases("a", 1), Some(Delta::Evict(subjects("x", 1))));
+}
+
+/// Nor does the patience with voters of higher rank begin anew with each view: the first may be well and yet not propose
+/// anything, as when its disk has failed.
+#[test]
+fn the_first_voter_is_not_waited_for_again_in_each_view() {
+    assert_eq!(proposed_among_leases("b", 2), Some(Delta::Evict(subjects("x", 1))));
+}
+
+impl Bench {
+    /// Answers all questions about somebody that this voter, the first one, has asked: for itself, and for both others.
+    fn answer_all(&mut self, opinion: Opinion) -> usize {
+        let outputs = self.outputs();
+        let mut answered = 0;
+        for output in outputs {
+            if let Output::Send { to: Recipient::Voter(to), message: Message::Ask { question, subject } } =
+                output
+            {
+                self.hear(to.0[0], Message::Answer { question, subject, opinion });
+                answered += 1;
+            }
+        }
+        answered
+    }
+}
+
+/// D4: a suspension, and its end, make all answers void that were asked for before, however fresh. Else the voter that still has
+/// the old ones goes on suspending whom another has just had restored.
+#[test]
+fn an_answer_from_before_a_restoration_suspends_nobody() {
+    let mut voter = Bench::new("a", 1, 1);
+    voter.sees.whom = Some((subject("x", 1), Opinion::Suspect));
+    voter.wait(MS);
+    assert_eq!(voter.answer_all(Opinion::Suspect), 3);
+    assert_eq!(voter.proposal(1), Some(Delta::Suspend(subjects("x", 1))));
+    voter.learn(Delta::Suspend(subjects("x", 1)));
+    voter.write(true);
+    voter.learn(Delta::Restore(subject("x", 1)));
+    voter.write(true);
+    voter.wait(MS);
+    assert_eq!(voter.proposal(1), None);
+    // Who is suspected still is asked about anew.
+    voter.wait(1000 * MS);
+    assert_eq!(voter.answer_all(Opinion::Suspect), 3);
+    assert_eq!(voter.proposal(1), Some(Delta::Suspend(subjects("x", 1))));
+}
+
+/// What a voter answers about a node that it does not observe, if so many of its four observers suspect it and the others say
+/// nothing, and at last whether it called that node itself.
+fn answer_on_testimony(suspect: usize) -> (Option<Opinion>, bool) {
+    let mut voter = Bench::new("b", 2, 1);
+    voter.sees.observers = (1..=4).map(Key).collect();
+    voter.hear(1, Message::Ask { question: 2, subject: subject("y", 1) });
+    let mut said = 0;
+    for output in voter.outputs() {
+        if let Output::Send { to: observer, message: Message::Inquire { question, .. } } = output
+            && said < suspect
+        {
+            let message = Message::Testimony { question, opinion: Opinion::Suspect };
+            let envelope = Envelope { genesis: voter.chain.genesis, from: disk(9), message };
+            voter.quorum.handle_message(Now::from(voter.now), &voter.sees, observer, &envelope);
+            said += 1;
+        }
+    }
+    voter.wait(200 * MS);
+    let (mut opinion, mut called) = (None, false);
+    for output in voter.outputs() {
+        match output {
+            Output::Send { message: Message::Answer { question: 2, opinion: said, .. }, .. } => {
+                opinion = Some(said);
+            }
+            Output::Call { member, .. } => called |= member == id("y").key(),
+            _ => {}
+        }
+    }
+    (opinion, called)
+}
+
+/// E1: observers that do not answer leave the count; of those that do, more than half decide. If fewer than half answer, the voter
+/// calls the node itself.
+#[test]
+fn observers_that_do_not_answer_leave_the_count() {
+    assert_eq!(answer_on_testimony(2), (Some(Opinion::Suspect), false));
+    assert_eq!(answer_on_testimony(1), (None, true));
+    assert_eq!(answer_on_testimony(0), (None, true));
 }
 
 /// The first epoch there is: keeps the helpers honest.

@@ -5,6 +5,7 @@
 
 mod sim;
 
+use gossip::wire::Head;
 use sim::fault::{Fault, Scenario};
 use sim::mutant;
 use sim::network::Rule;
@@ -107,7 +108,14 @@ fn broken_quorums_are_caught_by_the_checker_they_are_meant_for() {
     let mut asking = Scenario::calm(3, 5, 100).voters(3).with(50, 1000, Fault::Lease(4, 7));
     asking.end = 20_000 * sim::MS;
     let killed = Scenario::calm(3, 5, 100).voters(3).with(50, 51, Fault::Kill(4));
-    let cases: [(&Scenario, Mutation<'_>, &[&str], &str); 8] = [
+    // Two of three voters find a holder's last heartbeat only after they were stopped for longer than a voucher lasts.
+    let stopped = [0, 1].into_iter().fold(Scenario::calm(3, 4, 100).voters(3), |scenario, voter| {
+        scenario.with(50, 62, Fault::Pause(voter))
+    });
+    let stopped = stopped.with(62, 80, Fault::Net(Rule::OneWay(vec![3], vec![0, 1, 2])));
+    let stopped = stopped.with(64, 80, Fault::Net(Rule::Partition(vec![3])));
+    let cases: [(&Scenario, Mutation<'_>, &[&str], &str); 9] = [
+        (&stopped, &broken::looks_at_the_clocks_too_early, &["S4"], "looks at the clocks too early"),
         (&decisive(3), &broken::promises_before_writing, &["S9"], "promises before writing"),
         (&rivals, &broken::accepts_everything, &["S1", "S9"], "accepts everything"),
         (&holder_cut_off(3), &broken::stretches_vouchers, &["S4", "S5"], "stretches vouchers"),
@@ -133,7 +141,7 @@ fn newest_view(world: &sim::world::World) -> std::sync::Arc<gossip::View> {
     views.max_by_key(|view| view.epoch).expect("a history has begun").clone()
 }
 
-/// T4: while everybody is alone nobody has a majority, and none of them may be taken for a zombie because of that.
+/// While everybody is alone nobody has a majority, and when that ends nobody is missing.
 #[test]
 fn after_everybody_was_alone_nobody_is_dead() {
     for seed in 1..6 {
@@ -144,6 +152,29 @@ fn after_everybody_was_alone_nobody_is_dead() {
         let view = newest_view(&world);
         assert!(view.gone.is_empty(), "seed {seed}: {:?}", view.gone);
     }
+}
+
+/// Nobody's vouchers arrive while each node sends these of its heartbeats; all else does.
+fn loses_vouchers(world: &mut sim::world::World, heartbeats: std::ops::Range<u64>) {
+    let config = world.config.clone();
+    world.tamper = Some(mutant::forge(&config, move |_, frame, _| {
+        if let Head::Heartbeat(beat) = &mut frame.head
+            && heartbeats.contains(&beat.seq.get())
+        {
+            beat.voucher = None;
+        }
+    }));
+}
+
+/// T4: everybody is isolated for long, and everybody hears it of the others. Whoever has no majority itself holds that against
+/// nobody, though it could ask and vote: else all would be suspended, and nobody would vouch any more.
+#[test]
+fn while_everybody_is_isolated_nobody_is_suspended() {
+    let mut scenario = Scenario::calm(1, 5, 100).voters(5);
+    scenario.end = 40_000 * sim::MS;
+    let world = run(&scenario, false, &|world| loses_vouchers(world, 100..200));
+    let world = world.unwrap_or_else(|failure| panic!("{}", failure.what));
+    assert_eq!(newest_view(&world).epoch, gossip::Epoch::GENESIS);
 }
 
 /// E1: most of a cluster dies together, and with it most of those who observed it; the voters live, and call for

@@ -290,13 +290,13 @@ impl Task {
         self.alarm.set(wanted, &self.clocks)
     }
 
-    /// Hands in all that has arrived; whether that was all. Each datagram's time is read after it was received.
+    /// Hands in all that has arrived; whether that was all.
     fn receive(&mut self, buf: &mut [u8]) -> io::Result<bool> {
         for _ in 0..RECEIVE_MAX {
-            match self.link.receive(buf) {
-                Ok((len, from)) => {
+            match timed(|| self.link.receive(buf), || self.clocks.now()) {
+                Ok(((len, from), now)) => {
                     self.receive_errors = 0;
-                    self.core.handle_datagram(self.clocks.now(), from, &buf[..len]);
+                    self.core.handle_datagram(now, from, &buf[..len]);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(true),
                 // Some systems report here that an earlier datagram found nobody. It is not this socket's trouble.
@@ -449,6 +449,13 @@ impl Task {
     }
 }
 
+/// What was received, and a time at which it had been: a voter vouches from then, and must not promise less than the sender
+/// counts on (V6). Whatever stops the process on the way makes that time later.
+fn timed<T>(receive: impl FnOnce() -> io::Result<T>, read: impl FnOnce() -> Now) -> io::Result<(T, Now)> {
+    let received = receive()?;
+    Ok((received, read()))
+}
+
 /// Why the task woke up.
 enum Wake {
     /// It is time for something.
@@ -461,4 +468,30 @@ enum Wake {
     /// No handle is left.
     Abandoned,
     Broken(io::Error),
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    /// The process may be stopped right before anything that it does.
+    #[test]
+    fn nothing_is_received_before_it_was_sent() {
+        let clock = Cell::new(Duration::ZERO);
+        let stopped = || clock.set(clock.get() + Duration::from_secs(5));
+        let receive = || {
+            stopped();
+            let sent = clock.get();
+            stopped();
+            Ok(sent)
+        };
+        let read = || {
+            stopped();
+            Now::from(clock.get())
+        };
+        let (sent, now) = timed(receive, read).expect("something");
+        assert!(now.boot >= sent, "sent at {sent:?}, and received at {:?}", now.boot);
+    }
 }

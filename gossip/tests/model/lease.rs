@@ -49,6 +49,10 @@ enum Mutant {
     HolderReadsRaw,
     /// The voter reads one clock only: the one that may be slewed.
     VoterReadsBoot,
+    /// The voter reads its clocks, is stopped for as long as a voucher lasts, and then receives.
+    ReadsTooEarly,
+    /// A voter starts from an old copy of its disk.
+    RolledBack,
     /// The holder takes the voucher of any electorate for one of the first.
     ElectorateUnbound,
     /// Under a seal the old voters' majority is enough.
@@ -548,6 +552,7 @@ impl Leases {
             Some(Mutant::ForgetsLongest) => {
                 found.vouch_for_max = found.view.as_ref().map(|view| view.vouch_for);
             }
+            Some(Mutant::RolledBack) => found.view = Some(Arc::new(self.founders.view())),
             _ => {}
         }
         let (now, lost) = (old.now, old.lost.clone());
@@ -559,7 +564,11 @@ impl Leases {
 
     fn hear(&self, state: &mut State, voter: u8, holder: u8, age: u32) -> Option<()> {
         let whom = self.identity(holder);
-        let receipt = Moment::from(state.hosts[usize::from(voter)].now);
+        let mut receipt = Moment::from(state.hosts[usize::from(voter)].now);
+        if self.scope.mutant == Some(Mutant::ReadsTooEarly) {
+            let pause = self.founders.vouch_for.get();
+            receipt = Moment { boot: receipt.boot - pause, raw: receipt.raw - pause };
+        }
         let mut given = None;
         let forgets = self.scope.mutant == Some(Mutant::OldLifeForgotten)
             && self.scope.suspects.iter().any(|(n, i)| whom.id == name(n) && whom.incarnation < life(*i));
@@ -902,6 +911,7 @@ fn lease_restarts() {
     check("lease, two voters, restarts", restarts.clone());
     mutant(Mutant::CertifiesAtOnce, restarts.clone());
     mutant(Mutant::VolatileView, restarts);
+    mutant(Mutant::RolledBack, Scope { restarts: true, ..Scope::default() });
     let set = Scope { restarts: true, vouch_for: vec![4, 2], epochs: 3, ..one() };
     check("lease, one voter, restarts, shorter vouchers", set.clone());
     mutant(Mutant::ForgetsLongest, set.clone());
@@ -931,6 +941,7 @@ fn lease_clocks() {
     check("lease, clocks drift apart", drift.clone());
     mutant(Mutant::WholeVoucher, drift);
     mutant(Mutant::FromArrival, Scope { late: true, ..two() });
+    mutant(Mutant::ReadsTooEarly, two());
     // One of the voters' clocks is slewed far beyond rho.
     let slewed = Scope { rates: [(3, 1), (1, 1)], ..two() };
     check("lease, a voter's clock is slewed", slewed.clone());

@@ -35,6 +35,17 @@ enum Mutant {
     TwoValues,
     /// A ballot does not say in which life it was made, and a proposer forgets the ones it made.
     SameLife,
+    /// A voter says what it has promised and accepted before that is on its disk.
+    Unwritten,
+    /// A proposer takes its own acceptance for that of a majority.
+    Alone,
+}
+
+impl Mutant {
+    /// What shows that it is one.
+    fn breaks(self) -> &'static str {
+        if matches!(self, Self::Unwritten | Self::Alone) { S9 } else { S1 }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -110,9 +121,14 @@ fn owner(id: NodeId) -> Identity {
     Identity { id, storage: StorageId::default(), incarnation: Incarnation::FIRST, boot: BootId([9; 16]) }
 }
 
+/// What is on a disk, and what is on its way there.
+type Disk = (Arc<Durable>, Arc<Durable>);
+
 #[derive(Clone)]
 struct Host {
     quorum: Arc<Quorum<Paxos>>,
+    /// Its disk, where that is not what the voter takes it to be.
+    disk: Option<Disk>,
     incarnation: u64,
     storage: u8,
     key: u64,
@@ -120,8 +136,28 @@ struct Host {
 
 impl Host {
     fn of(quorum: Quorum<Paxos>, incarnation: u64, storage: u8) -> Self {
-        let key = key(|into| quorum.gist(into));
-        Self { quorum: Arc::new(quorum), incarnation, storage, key }
+        Self::on(None, quorum, incarnation, storage)
+    }
+
+    fn on(disk: Option<Disk>, quorum: Quorum<Paxos>, incarnation: u64, storage: u8) -> Self {
+        let key = key(|into| {
+            quorum.gist(into);
+            disk.iter().for_each(|(has, newest)| (&has.ballots, &newest.ballots).hash(into));
+            disk.iter().for_each(|(has, newest)| (has.view == newest.view).hash(into));
+        });
+        Self { quorum: Arc::new(quorum), disk, incarnation, storage, key }
+    }
+
+    fn is_writing(&self) -> bool {
+        self.quorum.writing().is_some() || self.disk.as_ref().is_some_and(|(has, newest)| has != newest)
+    }
+
+    /// Whether its disk has a view, or has accepted the step to it.
+    fn keeps(&self, view: &View) -> bool {
+        let disk = self.disk.as_ref().map_or(self.quorum.stored(), |(has, _)| has);
+        let Some(stored) = &disk.view else { return false };
+        let accepted = disk.ballots.accepted.as_ref().and_then(|(_, delta)| stored.after(delta).ok());
+        stored.epoch >= view.epoch || accepted.is_some_and(|next| *next == *view)
     }
 }
 
@@ -144,6 +180,8 @@ struct State {
     /// For each epoch the fingerprint of the view that somebody has stored.
     decided: Vec<u64>,
     split: bool,
+    /// Whether a view was stored that no majority had on its disks.
+    hollow: bool,
 }
 
 impl Hash for State {
@@ -154,7 +192,7 @@ impl Hash for State {
         for packet in &self.net {
             packet.key.hash(into);
         }
-        (self.crashes, self.wiped, &self.decided, self.split).hash(into);
+        (self.crashes, self.wiped, &self.decided, self.split, self.hollow).hash(into);
     }
 }
 
@@ -249,26 +287,27 @@ impl Epochs {
     fn act(&self, state: &mut State, host: u8, act: impl FnOnce(&mut Quorum<Paxos>)) {
         let at = usize::from(host);
         let mut quorum = (*state.hosts[at].quorum).clone();
+        let mut disk = state.hosts[at].disk.clone();
         act(&mut quorum);
-        let mut sent = Vec::new();
+        let (mut sent, mut new) = (Vec::new(), Vec::new());
         loop {
-            if quorum.poll_write().is_some() && !self.0.slow_disks {
-                quorum.handle_written(NOW.into(), &Calm, true);
-            }
+            self.write(&mut quorum, &mut disk);
             let Some(output) = quorum.poll_output() else { break };
             match output {
                 Output::Send { to: Recipient::Voter(to), message }
                     if to == StorageId([state.hosts[at].storage; 16]) =>
                 {
-                    let envelope = quorum.envelope(message);
-                    quorum.handle_message(NOW.into(), &Calm, Recipient::Voter(to), &envelope);
+                    self.hear_self(&mut quorum, host, to, message);
                 }
                 Output::Send { to, message } => sent.push((to, message)),
                 Output::Adopted { view, decided_here, .. } => {
                     let (epoch, hash) = (view.epoch.get() as usize, View::hash(&view));
                     match state.decided.get(epoch - 1) {
                         Some(known) => state.split |= *known != hash,
-                        None => state.decided.push(hash),
+                        None => {
+                            state.decided.push(hash);
+                            new.push(view.clone());
+                        }
                     }
                     if decided_here && let Some(step) = quorum.newest_step() {
                         sent.extend(
@@ -290,7 +329,32 @@ impl Epochs {
             }
         }
         let Host { incarnation, storage, .. } = state.hosts[at];
-        state.hosts[at] = Host::of(quorum, incarnation, storage);
+        state.hosts[at] = Host::on(disk, quorum, incarnation, storage);
+        state.hollow |= new.iter().any(|view| !state.is_kept(view));
+    }
+
+    /// Writes what is to be written, at once where disks are fast.
+    fn write(&self, quorum: &mut Quorum<Paxos>, disk: &mut Option<Disk>) {
+        let Some(newest) = quorum.poll_write().cloned() else { return };
+        let unwritten = self.0.mutant == Some(Mutant::Unwritten);
+        if unwritten {
+            let has = disk.take().map_or_else(|| Arc::new(quorum.stored().clone()), |(has, _)| has);
+            *disk = Some((has, Arc::new(newest)));
+        }
+        if unwritten || !self.0.slow_disks {
+            quorum.handle_written(NOW.into(), &Calm, true);
+        }
+    }
+
+    fn hear_self(&self, quorum: &mut Quorum<Paxos>, host: u8, own: StorageId, message: Message) {
+        let mut envelope = quorum.envelope(message);
+        quorum.handle_message(NOW.into(), &Calm, Recipient::Voter(own), &envelope);
+        let accepted =
+            matches!(envelope.message, Message::Register { message: RegisterMessage::Accepted { .. }, .. });
+        if accepted && self.0.mutant == Some(Mutant::Alone) {
+            envelope.from = StorageId([(host + 1) % VOTERS + 1; 16]);
+            quorum.handle_message(NOW.into(), &Calm, Recipient::Voter(envelope.from), &envelope);
+        }
     }
 
     fn send(&self, state: &mut State, from: u8, to: u8, mut envelope: Envelope) {
@@ -313,7 +377,11 @@ impl Epochs {
     fn crash(&self, state: &mut State, host: u8, newest: bool) -> Option<()> {
         let at = usize::from(host);
         let old = &state.hosts[at];
-        let mut found = if newest { old.quorum.writing()?.clone() } else { old.quorum.stored().clone() };
+        let mut found = match &old.disk {
+            Some((has, given)) => (**if newest { given } else { has }).clone(),
+            None if newest => old.quorum.writing()?.clone(),
+            None => old.quorum.stored().clone(),
+        };
         match self.0.mutant {
             Some(Mutant::ForgetsPromise) => found.ballots.promised = None,
             Some(Mutant::Amnesiac) => found.ballots = Ballots::default(),
@@ -343,6 +411,13 @@ impl Epochs {
 }
 
 impl State {
+    /// Whether a majority has a view on its disks. What was on one that was lost nobody knows.
+    fn is_kept(&self, view: &View) -> bool {
+        let lost = |storage: u8| self.wiped && storage > VOTERS;
+        let keeps = |host: &&Host| lost(host.storage) || host.keeps(view);
+        2 * self.hosts.iter().filter(keeps).count() > usize::from(VOTERS)
+    }
+
     /// Whether what a majority has accepted in one ballot, and thereby chosen, is what was stored.
     fn keeps_what_is_chosen(&self) -> bool {
         let accepted = |host: &Host| {
@@ -371,8 +446,15 @@ impl Model for Epochs {
             Durable { view: Some(Arc::new(founders.view())), founders: Some(founders), ..Durable::default() };
         let hosts =
             (0..VOTERS).map(|n| Host::of(Self::start(n, n + 1, 1, found.clone()), 1, n + 1)).collect();
-        let mut state =
-            State { hosts, net: Vec::new(), crashes: 0, wiped: false, decided: Vec::new(), split: false };
+        let mut state = State {
+            hosts,
+            net: vec![],
+            crashes: 0,
+            wiped: false,
+            decided: vec![],
+            split: false,
+            hollow: false,
+        };
         for &host in &self.0.asked {
             self.ask(&mut state, host, &format!("L{host}"));
         }
@@ -382,7 +464,7 @@ impl Model for Epochs {
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
         actions.extend(state.net.iter().cloned().map(Action::Deliver));
         for (host, it) in (0_u8..).zip(&state.hosts) {
-            let writing = it.quorum.writing().is_some();
+            let writing = it.is_writing();
             if writing {
                 actions.push(Action::Written(host));
             }
@@ -412,6 +494,12 @@ impl Model for Epochs {
                 });
             }
             Action::Written(host) => {
+                let it = &mut s.hosts[usize::from(host)];
+                if let Some((_, given)) = it.disk.clone() {
+                    let quorum = (*it.quorum).clone();
+                    *it = Host::on(Some((given.clone(), given)), quorum, it.incarnation, it.storage);
+                    return Some(state);
+                }
                 self.act(s, host, |quorum| quorum.handle_written(NOW.into(), &Calm, true));
             }
             Action::Timeout(host) => {
@@ -440,6 +528,10 @@ impl Model for Epochs {
     fn properties(&self) -> Vec<Property<Self>> {
         let mut properties = vec![
             Property::always(S1, |_, state: &State| !state.split && state.keeps_what_is_chosen()),
+            Property::always(S9, |model: &Self, state: &State| {
+                // The mutants of S1 would often be caught here before they have done what they are meant to show.
+                model.0.mutant.is_some_and(|mutant| mutant.breaks() != S9) || !state.hollow
+            }),
             Property::sometimes("all that may be is decided", |model: &Self, state: &State| {
                 state.decided.len() as u64 == model.0.epochs
             }),
@@ -465,13 +557,14 @@ impl Model for Epochs {
 }
 
 const S1: &str = "S1: no two views of one epoch";
+const S9: &str = "S9: what is decided is on the disks of a majority";
 
 fn check(name: &str, scope: Scope) {
     holds(name, Epochs(scope), None);
 }
 
 fn mutant(mutant: Mutant, scope: Scope) {
-    caught(&format!("{mutant:?}"), Epochs(Scope { mutant: Some(mutant), ..scope }), S1);
+    caught(&format!("{mutant:?}"), Epochs(Scope { mutant: Some(mutant), ..scope }), mutant.breaks());
 }
 
 #[test]
@@ -479,6 +572,7 @@ fn register_one_epoch() {
     check("register, two proposers, a round", Scope { rounds: 1, ..Scope::default() });
     mutant(Mutant::DropsForced, Scope::default());
     mutant(Mutant::TwoValues, Scope::default());
+    mutant(Mutant::Alone, Scope::default());
 }
 
 #[test]
@@ -486,7 +580,8 @@ fn register_crashes() {
     let crashes = Scope { crashes: 1, rounds: 1, ..Scope::default() };
     let one = Scope { asked: vec![0], slow_disks: true, wipes: true, ..crashes };
     check("register, one proposer, a crash during a write, a disk lost", one.clone());
-    mutant(Mutant::SameLife, one);
+    mutant(Mutant::SameLife, one.clone());
+    mutant(Mutant::Unwritten, one);
     mutant(Mutant::ForgetsPromise, crashes.clone());
     mutant(Mutant::Amnesiac, crashes);
 }

@@ -22,6 +22,11 @@ pub fn promises_before_writing(world: &mut World) {
     world.hasty_disks = true;
 }
 
+/// A driver that looks at the clocks, is stopped, and then receives.
+pub fn looks_at_the_clocks_too_early(world: &mut World) {
+    world.early_clocks = true;
+}
+
 /// Acceptors that take every ballot, whatever they have promised.
 pub fn accepts_everything(world: &mut World) {
     let mut turn = false;

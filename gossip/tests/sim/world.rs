@@ -53,6 +53,8 @@ pub struct World {
     pub log: Option<String>,
     /// Hosts whose driver catches up on missed timers one by one before it reads its socket: a mutant.
     pub naive_driver: bool,
+    /// Hosts whose driver looks at the clocks before it receives, and may be paused in between: a mutant.
+    pub early_clocks: bool,
     /// Disks say that they have written before they have: a mutant.
     pub hasty_disks: bool,
     /// Everybody sends every datagram that it gets back to its sender: a mutant.
@@ -113,6 +115,7 @@ impl World {
             tamper: None,
             log: None,
             naive_driver: false,
+            early_clocks: false,
             hasty_disks: false,
             echoing: false,
             writes: 0,
@@ -187,8 +190,10 @@ impl World {
         if naive {
             self.catch_up(index);
         }
+        let last = self.pauses[index].last().map_or(self.now, |pause| pause.0);
+        let read = if self.early_clocks { last } else { self.now };
         for packet in inbox {
-            self.hand_in(index, &packet);
+            self.hand_in(index, &packet, read);
         }
         self.time_out(index);
         self.drain(index)
@@ -373,16 +378,17 @@ impl World {
             self.hosts[to].inbox.push(packet);
             return Step::Nothing;
         }
-        self.hand_in(to, &packet);
+        self.hand_in(to, &packet, self.now);
         if self.echoing {
             self.send(to, packet.from, &packet.bytes);
         }
         Step::Host(to, self.drain(to))
     }
 
-    fn hand_in(&mut self, index: usize, packet: &Packet) {
+    /// Gives a process a datagram, with its clocks as they were when it looked at them.
+    fn hand_in(&mut self, index: usize, packet: &Packet, read: Nanos) {
         let host = &mut self.hosts[index];
-        let now = host.now(self.now);
+        let now = host.now(read);
         if let Some(node) = &mut host.node {
             node.handle_datagram(now, packet.from, &packet.bytes);
         }

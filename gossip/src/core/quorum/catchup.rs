@@ -146,7 +146,11 @@ impl<R: Register> Quorum<R> {
         self.hash = view.hash();
         self.vouched.adopt(&view);
         self.register.rebase(self.now.boot);
-        self.cases.unripe();
+        if before.is_none_or(|before| before.gone != view.gone) {
+            // Somebody evicts: for those that are left the first voter gets its time again. Not with any other view, or a death
+            // that the first voter cannot propose would wait behind leases.
+            self.cases.unripe();
+        }
         self.cases.start_over(before, &view, self.now.boot);
         self.on_electorate(before, &view);
         self.take_stock();
