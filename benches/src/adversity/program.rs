@@ -64,6 +64,10 @@ pub struct Arguments {
     #[arg(long)]
     peers: bool,
 
+    /// With --peers: only the systems whose label begins so, such as "gossip" or "foca, tuned"; repeatable
+    #[arg(long = "system", value_name = "LABEL", requires = "peers")]
+    systems: Vec<String>,
+
     /// Give every node a network namespace and let the kernel's packet filter lose and cut; needs root, ip and nft
     #[arg(long)]
     netns: bool,
@@ -210,6 +214,17 @@ fn systems(arguments: &Arguments) -> anyhow::Result<Vec<System>> {
             }
         }
     }
+    let labels: Vec<String> = systems.iter().map(|system| system.label.clone()).collect();
+    for wanted in &arguments.systems {
+        if !labels.iter().any(|label| label.starts_with(wanted.as_str())) {
+            bail!("--system: none begins with `{wanted}`; choose from {}", labels.join("; "));
+        }
+    }
+    let chosen = |label: &str| {
+        arguments.systems.is_empty()
+            || arguments.systems.iter().any(|wanted| label.starts_with(wanted.as_str()))
+    };
+    systems.retain(|system| chosen(&system.label));
     Ok(systems)
 }
 
