@@ -15,7 +15,7 @@ const TOGETHER_S: f64 = 1.0;
 pub(crate) struct Detection {
     pub(crate) target: usize,
     pub(crate) at: f64,
-    /// Seconds until each survivor suspected it, or, where it is not the survivor's to watch, was told that others do; None for
+    /// Seconds until each survivor suspected it, or, where it is not the survivor's to watch, was told that others do, or that it is decided; None for
     /// one that never did, or was, while it was down.
     pub(crate) after: Vec<(usize, Option<f64>)>,
 }
@@ -55,7 +55,15 @@ fn first_suspected(beliefs: &Beliefs, observer: usize, target: usize, from: f64,
 
 fn first_told(log: &Log, observer: usize, target: usize, from: f64, until: f64) -> Option<f64> {
     let mut said = log.said().skip_while(|(t, ..)| *t < from).take_while(|(t, ..)| *t <= until);
-    said.find(|(_, by, line)| *by == observer && **line == Line::ToldOf(target)).map(|(t, ..)| t)
+    // The news of a decision may come before that of the opinions behind it.
+    let tells = |line: &Line| match line {
+        Line::ToldOf(whom) => *whom == target,
+        Line::Verdict { target: whom, verdict, .. } => {
+            *whom == target && matches!(verdict.as_str(), "suspended" | "dead")
+        }
+        _ => false,
+    };
+    said.find(|(_, by, line)| *by == observer && tells(line)).map(|(t, ..)| t)
 }
 
 /// How the survivors learnt that the quorum had declared a killed node dead.
