@@ -15,8 +15,8 @@ const TOGETHER_S: f64 = 1.0;
 pub(crate) struct Detection {
     pub(crate) target: usize,
     pub(crate) at: f64,
-    /// Seconds until each survivor suspected it, or, where it is not the survivor's to watch, was told that others do, or that it is decided; None for
-    /// one that never did, or was, while it was down.
+    /// Seconds until each survivor suspected it, or, where it is not the survivor's to watch, was told that others do or that it
+    /// is decided; None for one that never did, or was, while it was down.
     pub(crate) after: Vec<(usize, Option<f64>)>,
 }
 
