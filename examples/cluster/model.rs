@@ -185,6 +185,12 @@ impl Model {
         lives.iter().find(of)?["epoch"].as_u64()
     }
 
+    /// Whether nobody holds a lease by the newest view of `by`.
+    pub(crate) fn is_free(&self, by: usize, lease: &str) -> bool {
+        let leases = self.quorum[by].view["leases"].as_array();
+        leases.is_some_and(|leases| leases.iter().all(|granted| granted["name"] != lease))
+    }
+
     /// Whether these nodes have all stored the same view.
     pub(crate) fn agree(&self, nodes: &[usize]) -> bool {
         let known = |&index: &usize| {

@@ -131,6 +131,11 @@ impl Tour<'_> {
             others,
         );
         self.fleet.command(heir, format!("release {LEASE}"));
+        // Else what is decided of it may come in the middle of what follows.
+        self.until("the lease is given back, and all know it", |tour| {
+            (0..tour.fleet.len()).all(|index| tour.model.is_free(index, LEASE))
+        })
+        .await;
         Ok(())
     }
 

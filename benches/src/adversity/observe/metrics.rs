@@ -34,9 +34,8 @@ pub(crate) fn detections(log: &Log) -> Vec<Detection> {
             .filter(|&o| o != target && presence.runs_throughout(o, at, until))
             .map(|o| {
                 let suspected = first_suspected(&beliefs, o, target, at, until);
-                // In a large cluster only neighbours watch.
-                let watches = log.full_mesh || beliefs.at(o, target, at) != Held::Nothing;
-                let told = || if watches { None } else { first_told(log, o, target, at, until) };
+                // In a large cluster only neighbours watch, and they may hear of a decision before they suspect it themselves.
+                let told = || if log.full_mesh { None } else { first_told(log, o, target, at, until) };
                 (o, suspected.or_else(told).map(|t| t - at))
             })
             .collect();
