@@ -297,5 +297,5 @@ fn halves_of_two_hundred_that_each_changed_meet_again() {
 fn so_do_halves_of_a_thousand() {
     let (seconds, dead) = halves(1000);
     println!("1000 nodes: one again after {seconds:.1} s, {dead} lives later");
-    assert!(seconds <= 20.0 && dead == 500, "{seconds} {dead}");
+    assert!(seconds <= 20.0 && dead >= 500, "{seconds} {dead}");
 }
