@@ -173,15 +173,15 @@ fn lease_kills(stage: &mut Stage) -> anyhow::Result<()> {
     for (node, _) in down {
         stage.start(node)?;
     }
-    // Whoever has it now has had it from before.
-    let held_by = holder(stage.log());
+    // One that has only just been started is not asked yet: with all of them there, one that waits gets it.
+    stage.settle()?;
     for client in clients {
         stage.want_lease(client);
     }
-    if let Some(held_by) = held_by {
+    // Whoever has it now may have had it from before.
+    if let Some(held_by) = holder(stage.log()) {
         stage.tell(held_by, "release lock");
     }
-    stage.settle()?;
     stage.wait(5.0);
     Ok(())
 }
