@@ -131,6 +131,11 @@ impl Config {
     pub fn threshold(&self) -> f64 {
         self.threshold
     }
+
+    /// Up to how many members everybody observes everybody.
+    pub fn full_mesh_max(&self) -> usize {
+        self.full_mesh_max
+    }
 }
 
 /// Collects choices for a [`Config`].
@@ -210,7 +215,7 @@ impl ConfigBuilder {
     /// Up to this many members everybody observes everybody; above it, neighbours on rings do *(same on all)*.
     /// Default 16; 2 to 48.
     ///
-    /// A node's cost grows with its neighbours: nine tenths of a heartbeat's price is the kernel's. On rings a node has ten of
+    /// A node's cost grows with its neighbours: most of a heartbeat's price is the kernel's. On rings a node has ten of
     /// them however large the cluster is; in a full mesh of 32 it has 31. In return, in a full mesh every node judges every other
     /// itself, and the voters vouch for every node all the time; above it they vouch for each other and for those who hold or
     /// want a lease.
@@ -290,8 +295,9 @@ impl ConfigBuilder {
 
     /// A profile that spends little: a heartbeat every 0.8 s, to six neighbours, or to everybody up to 8 members.
     ///
-    /// In a cluster of 20 a node sends half a kilobyte a second, and all know of a failure within three seconds. Vouchers last
-    /// for ten intervals unless [`lease`](Self::lease) says otherwise, so a death takes eight seconds to be decided.
+    /// In a cluster of 20 a node sends some 0.6 kB/s, and once it has heard enough heartbeats to know its neighbours, all know of a
+    /// failure within three seconds. Vouchers last for ten intervals unless [`lease`](Self::lease) says otherwise, so the death of
+    /// a node that holds a lease takes eight seconds to be decided.
     pub fn economy(self) -> Self {
         self.interval(Duration::from_millis(800)).full_mesh_max(8).rings(3)
     }

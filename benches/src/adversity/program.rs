@@ -59,8 +59,8 @@ pub struct Arguments {
     #[arg(long)]
     long: bool,
 
-    /// Put foca, chitchat and memberlist through the same, each with its defaults and tuned to detect within about a second;
-    /// builds their agents first; with --netns also where links are at fault
+    /// Put our economy profile, foca, chitchat and memberlist through the same, the latter each with its defaults and tuned to
+    /// detect within about a second; builds their agents first; with --netns also where links are at fault
     #[arg(long)]
     peers: bool,
 

@@ -6,11 +6,6 @@ use std::process::Command;
 
 use anyhow::Context;
 
-/// Up to this many members everybody observes everybody; the default of `gossip::Config::full_mesh_max`.
-const OUR_FULL_MESH_MAX: usize = 16;
-/// The same in its economy profile.
-const ECONOMY_FULL_MESH_MAX: usize = 8;
-
 /// A program under test. All take the options of the `node` example that are used here.
 #[derive(Debug, Clone)]
 pub(crate) struct System {
@@ -69,11 +64,13 @@ impl System {
 
     /// Up to how many nodes everybody has an opinion of everybody. A peer's agent always has one: what the cluster thinks.
     pub(crate) fn full_mesh_max(&self) -> usize {
-        match self.kind {
-            Kind::Ours => OUR_FULL_MESH_MAX,
-            Kind::Economy => ECONOMY_FULL_MESH_MAX,
-            Kind::Peer(_) => usize::MAX,
-        }
+        let builder = gossip::Config::builder("adversity");
+        let config = match self.kind {
+            Kind::Ours => builder.build(),
+            Kind::Economy => builder.economy().build(),
+            Kind::Peer(_) => return usize::MAX,
+        };
+        config.map_or(usize::MAX, |config| config.full_mesh_max())
     }
 
     pub(super) fn command(

@@ -35,8 +35,9 @@ pub(crate) fn detections(log: &Log) -> Vec<Detection> {
             .map(|o| {
                 let suspected = first_suspected(&beliefs, o, target, at, until);
                 // In a large cluster only neighbours watch, and they may hear of a decision before they suspect it themselves.
-                let told = || if log.full_mesh { None } else { first_told(log, o, target, at, until) };
-                (o, suspected.or_else(told).map(|t| t - at))
+                let told = if log.full_mesh { None } else { first_told(log, o, target, at, until) };
+                let noticed = suspected.into_iter().chain(told).min_by(f64::total_cmp);
+                (o, noticed.map(|t| t - at))
             })
             .collect();
         detections.push(Detection { target, at, after });
