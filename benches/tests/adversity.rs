@@ -18,7 +18,14 @@ fn the_list_has_every_scenario_with_what_it_claims() {
     let output = adversity(&["--list"]);
     assert!(output.status.success());
     let list = text(&output.stdout);
-    for name in ["crash (quick): ", "partition-10min (long", "bootstrap-100: ", "lease: ", "disk-full: "] {
+    for name in [
+        "crash (quick): ",
+        "partition-10min (long",
+        "bootstrap-100: ",
+        "lease: ",
+        "disk-full: ",
+        "clock-step: ",
+    ] {
         assert!(list.lines().any(|line| line.starts_with(name)), "{name}\n{list}");
     }
     assert!(

@@ -29,7 +29,8 @@ const LONGEST_LONG: Duration = Duration::from_secs(1200);
 /// claims.csv, figures.csv, time lines (SVG) and all lines of all processes (gzip) into --out.
 ///
 /// The processes are the `node` example on loopback, which breaks its own links when told to; no privileges are needed.
-/// The wall clock of one host cannot be set without setting that of all, so there is no scenario for that.
+/// What does need something is skipped where that is missing, and the report says so: disk-full needs root, clock-step the
+/// library libfaketime.
 ///
 /// Exit status: 0 if everything held, 1 if something did not or the run failed, 2 for bad arguments.
 #[derive(Debug, Parser)]

@@ -129,6 +129,11 @@ impl Run {
             Need::Root if !rustix::process::geteuid().is_root() => {
                 Some("needs root, to mount a small file system".into())
             }
+            Need::Faketime if fleet::find_faketime().is_none() => Some(
+                "libfaketime, which gives a process a wall clock of its own, is not installed: install the package faketime \
+                 (Debian, Ubuntu) or libfaketime (Fedora, Arch)"
+                    .into(),
+            ),
             _ => None,
         })
     }
@@ -141,7 +146,7 @@ impl Run {
         repeat: usize,
         progress: &ProgressBar,
     ) -> anyhow::Result<Log> {
-        let mut call = Call { nodes, seeds: SEEDS, voters: VOTERS, nice: 0, writes: false, data: None };
+        let mut call = Call::plain(nodes, SEEDS, VOTERS);
         (scenario.call)(&mut call);
         let network = Network::new(self.backend, nodes)?;
         let fleet = Fleet::new(system.clone(), network, call)?;

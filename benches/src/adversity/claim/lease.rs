@@ -146,7 +146,7 @@ pub(super) fn writes_in_turn(log: &Log) -> Judgement {
     let mut gates: BTreeMap<&str, FencingGate> = BTreeMap::new();
     let mut writes = 0;
     for (at, by, line) in log.said() {
-        let Line::Wrote { name: lease, token } = line else { continue };
+        let Line::Wrote { name: lease, token, .. } = line else { continue };
         writes += 1;
         let gate = match gates.entry(lease) {
             std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
@@ -333,7 +333,7 @@ mod tests {
         let written = |writes: &[(f64, usize, u64)]| {
             let mut log = healthy(3);
             for &(at, by, token) in writes {
-                log.says(at, by, Line::Wrote { name: "lock".into(), token });
+                log.says(at, by, Line::Wrote { name: "lock".into(), token, ahead_s: 0 });
             }
             writes_in_turn(&log)
         };

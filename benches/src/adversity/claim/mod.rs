@@ -3,6 +3,8 @@
 //! A [`Claim`] has words for a person and a judgement of a log. In flow a log; out flows whether the claim holds, with what
 //! was measured either way.
 
+mod calm;
+mod clock;
 mod cost;
 mod lease;
 mod suspicion;
@@ -73,6 +75,12 @@ pub(crate) enum Claim {
     /// By the file that all holders write to after a check: one holder at a time, tokens that grow, and no write that a gate before
     /// the file would have refused.
     WritesInTurn,
+    /// Every holder keeps its lease until it gives it back.
+    LeasesKept,
+    /// Nobody is suspended, declared dead or isolated.
+    NobodyCondemned,
+    /// Each step of a node's wall clock shows in what the node writes.
+    StepsShow,
     /// When the holder of a lease is killed, stopped or cut off for long enough, another is granted it within this.
     LeasePasses { seconds: f64 },
     /// Mean share of one processor.
@@ -168,6 +176,9 @@ impl Claim {
                 "holders write one after the other, and a gate would refuse no write".into()
             }
             Self::GateRefusesNobody => "a gate refuses no holder of a lease".into(),
+            Self::LeasesKept => "who is granted a lease keeps it until it gives it back".into(),
+            Self::NobodyCondemned => "nobody is suspended, declared dead or isolated".into(),
+            Self::StepsShow => "a step of a node's wall clock shows in what the node writes".into(),
             Self::LeasePasses { seconds } => {
                 format!("when its holder is killed, stopped or cut off, a lease passes on within {seconds} s")
             }
@@ -203,6 +214,9 @@ impl Claim {
                 | Self::OneHolder
                 | Self::TokensIncrease
                 | Self::LeasePasses { .. }
+                | Self::LeasesKept
+                | Self::NobodyCondemned
+                | Self::StepsShow
         )
     }
 
@@ -240,6 +254,9 @@ impl Claim {
             Self::OneHolder => lease::one_holder(log),
             Self::TokensIncrease => lease::tokens_increase(log),
             Self::LeasePasses { seconds } => lease::passes(log, seconds),
+            Self::LeasesKept => calm::leases_kept(log),
+            Self::NobodyCondemned => calm::nobody_condemned(log),
+            Self::StepsShow => clock::steps_show(log),
             Self::Cpu { percent } => cost::cpu(log, percent),
             Self::Payload { bytes_s } => cost::payload(log, bytes_s),
             Self::MemoryGrowth { kb } => cost::memory_growth(log, kb),

@@ -9,11 +9,13 @@ mod helper;
 mod proc_fs;
 mod process;
 mod system;
+mod wall_clock;
 
 pub(crate) use build::{find_node, find_peers};
 pub(crate) use helper::{Helper, parse_helper, run_helper};
 pub(crate) use proc_fs::load;
 pub(crate) use system::System;
+pub(crate) use wall_clock::find_faketime;
 
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -24,7 +26,9 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 
 use super::network::Network;
+use super::observe::{Line, parse_write};
 use process::{Process, Text};
+use wall_clock::WallClocks;
 
 /// What a process is doing, as far as it was made to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +52,15 @@ pub(crate) struct Call {
     pub(crate) writes: bool,
     /// A directory for the state of one node instead of its usual one.
     pub(crate) data: Option<(usize, PathBuf)>,
+    /// Nodes with a wall clock of their own, which can be stepped.
+    pub(crate) own_clocks: Vec<usize>,
+}
+
+impl Call {
+    /// As usual.
+    pub(crate) fn plain(nodes: usize, seeds: usize, voters: usize) -> Self {
+        Self { nodes, seeds, voters, nice: 0, writes: false, data: None, own_clocks: Vec::new() }
+    }
 }
 
 /// A line of a process, and when it arrived.
@@ -67,6 +80,7 @@ pub(crate) struct Fleet {
     network: Network,
     call: Call,
     hosts: Vec<Host>,
+    clocks: Option<WallClocks>,
     begun: Instant,
     /// The same moment by the wall clock, which all processes can read.
     begun_wall: SystemTime,
@@ -92,8 +106,15 @@ impl Fleet {
             .prefix("adversity-")
             .tempdir()
             .context("cannot make a directory for the nodes' state")?;
+        let clocks = match &call.own_clocks[..] {
+            [] => None,
+            nodes => {
+                let library = find_faketime().context("libfaketime is not installed")?;
+                Some(WallClocks::new(library, data.path(), nodes)?)
+            }
+        };
         let (begun, begun_wall) = (Instant::now(), SystemTime::now());
-        Ok(Self { system, network, call, hosts, begun, begun_wall, inbox, outbox, data })
+        Ok(Self { system, network, call, hosts, clocks, begun, begun_wall, inbox, outbox, data })
     }
 
     pub(crate) fn elapsed(&self) -> f64 {
@@ -130,6 +151,7 @@ impl Fleet {
         if self.call.nice > 0 {
             command.extend(["nice".into(), "-n".into(), self.call.nice.to_string()]);
         }
+        command.extend(self.clocks.iter().flat_map(|clocks| clocks.enter(node)));
         let data = self.data_of(node);
         let voters = self.call.voters.min(self.call.nodes);
         command.extend(self.system.command(node, self.network.addr(node), &seeds, &data, voters));
@@ -147,19 +169,32 @@ impl Fleet {
         self.data.path().join("writes")
     }
 
-    /// What holders of leases have written, in that order, and when by this fleet's clock.
-    pub(crate) fn written(&self) -> anyhow::Result<Vec<(f64, String)>> {
+    /// Sets the wall clock of a node that has one of its own: ahead of the true time by so much.
+    pub(crate) fn step_clock(&mut self, node: usize, ahead_s: i64) -> anyhow::Result<()> {
+        self.clocks.as_mut().context("no node has a clock of its own")?.step(node, ahead_s)
+    }
+
+    /// What holders of leases have written, in that order: who, what, when by this fleet's clock, and as it was.
+    pub(crate) fn written(&self) -> anyhow::Result<Vec<(usize, Line, f64, String)>> {
         if !self.call.writes {
             return Ok(Vec::new());
         }
         let text =
             std::fs::read_to_string(self.writes()).context("the holders of leases have written nothing")?;
+        text.lines().map(|text| self.write(text).with_context(|| format!("`{text}` is no write"))).collect()
+    }
+
+    fn write(&self, text: &str) -> Option<(usize, Line, f64, String)> {
+        let (shown, raw) = text.split_once(' ')?;
         let begun = self.begun_wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-        let line = |line: &str| {
-            let (at, rest) = line.split_once(' ')?;
-            Some((at.parse::<u64>().ok()? as f64 / 1e6 - begun, rest.to_owned()))
+        let shown = shown.parse::<u64>().ok()? as f64 / 1e6 - begun;
+        let ahead = |node| match &self.clocks {
+            Some(clocks) => clocks.ahead(node, shown, self.elapsed()),
+            None => Some(0),
         };
-        text.lines().map(|text| line(text).with_context(|| format!("`{text}` is no write"))).collect()
+        let (by, line) = parse_write(raw, self.call.nodes, ahead)?;
+        let Line::Wrote { ahead_s, .. } = line else { return None };
+        Some((by, line, shown - ahead_s as f64, raw.to_owned()))
     }
 
     /// Where a node keeps its state.

@@ -48,10 +48,11 @@ pub(crate) enum Line {
         state: LeaseState,
     },
     /// Not said: written to the common file of all holders, at that moment, after a check. Writes stand at the end of a log, in the
-    /// order of the file.
+    /// order of the file. The moment is the true one: by so much the writer's clock was ahead.
     Wrote {
         name: String,
         token: u64,
+        ahead_s: i64,
     },
     /// A command was not understood, or not obeyed.
     Error(String),
@@ -130,12 +131,16 @@ pub(crate) fn parse(text: &str, nodes: usize) -> Line {
     }
 }
 
-/// Understands what a holder has written after the time: node, lease, token.
-pub(crate) fn parse_write(text: &str, nodes: usize) -> Option<(usize, Line)> {
+/// Understands what a holder has written after the time: node, lease, token. By how much the node's clock was ahead is asked for.
+pub(crate) fn parse_write(
+    text: &str,
+    nodes: usize,
+    ahead_s: impl FnOnce(usize) -> Option<i64>,
+) -> Option<(usize, Line)> {
     let mut words = text.split(' ');
     let by = index(words.next()?, nodes)?;
     let (name, token) = (words.next()?.to_owned(), words.next()?.parse().ok()?);
-    Some((by, Line::Wrote { name, token }))
+    Some((by, Line::Wrote { name, token, ahead_s: ahead_s(by)? }))
 }
 
 /// The place of a node called `n1` to `nN`.
@@ -180,8 +185,9 @@ mod tests {
 
     #[test]
     fn writes_are_understood() {
-        assert_eq!(parse_write("n2 lock 7", 5), Some((1, Line::Wrote { name: "lock".into(), token: 7 })));
-        assert_eq!(parse_write("n2 lock", 5), None);
+        let line = Line::Wrote { name: "lock".into(), token: 7, ahead_s: 60 };
+        assert_eq!(parse_write("n2 lock 7", 5, |by| (by == 1).then_some(60)), Some((1, line)));
+        assert_eq!(parse_write("n2 lock", 5, |_| Some(0)), None);
     }
 
     #[test]

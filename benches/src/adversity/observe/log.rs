@@ -51,6 +51,11 @@ pub(crate) enum Deed {
     Stopped(usize),
     /// SIGCONT.
     Continued(usize),
+    /// From now on its wall clock is ahead by so much.
+    ClockStepped {
+        node: usize,
+        ahead_s: i64,
+    },
     FaultBegins(Fault),
     FaultEnds(String),
     /// From here to the next mark is what costs are measured over.
@@ -68,6 +73,7 @@ impl Deed {
             Self::Ended(node) => format!("{} ends", name(*node)),
             Self::Stopped(node) => format!("stop {}", name(*node)),
             Self::Continued(node) => format!("continue {}", name(*node)),
+            Self::ClockStepped { node, ahead_s } => format!("clock of {} {ahead_s:+} s", name(*node)),
             Self::FaultBegins(fault) => format!("{} begins", fault.text),
             Self::FaultEnds(text) => format!("{text} ends"),
             Self::Mark(text) => (*text).to_owned(),

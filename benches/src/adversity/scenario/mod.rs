@@ -3,6 +3,7 @@
 //! A [`Scenario`] names its claims before it runs, and its script only does things and waits; it judges nothing. Scripts use
 //! a [`Stage`], which writes every deed into the log.
 
+mod clock;
 mod crash;
 mod delay;
 mod idle;
@@ -54,6 +55,8 @@ pub(crate) enum Need {
     Verdicts,
     /// Mounting a file system.
     Root,
+    /// A library that gives a process a wall clock of its own.
+    Faketime,
 }
 
 impl Scenario {
@@ -116,6 +119,7 @@ pub(crate) fn all() -> Vec<Scenario> {
         loss::scenarios(),
         partition::scenarios(),
         delay::scenarios(),
+        clock::scenarios(),
         pressure::scenarios(),
         restart::scenarios(),
         join::scenarios(),

@@ -10,7 +10,7 @@ use rand::seq::IndexedRandom as _;
 use crate::adversity::fleet::{Fleet, Heard, HeardText, State};
 use crate::adversity::interrupt;
 use crate::adversity::network::Links;
-use crate::adversity::observe::{Beliefs, Deed, Fault, LeaseState, Line, Log, What, parse, parse_write};
+use crate::adversity::observe::{Beliefs, Deed, Fault, LeaseState, Line, Log, What, parse};
 
 /// What a run is like, beside its scenario.
 #[derive(Debug, Clone, Copy)]
@@ -67,11 +67,8 @@ impl Stage {
     pub(crate) fn close(mut self) -> anyhow::Result<Log> {
         // What stands now has stood until now.
         self.did(Deed::Mark("end"));
-        for (at, text) in self.fleet.written()? {
-            match parse_write(&text, self.nodes()) {
-                Some((by, line)) => self.log.push(at, What::Said { by, line, raw: text }),
-                None => anyhow::bail!("`{text}` is no write"),
-            }
+        for (by, line, at, raw) in self.fleet.written()? {
+            self.log.push(at, What::Said { by, line, raw });
         }
         Ok(self.log)
     }
@@ -177,6 +174,15 @@ impl Stage {
         // Written first: what it says on waking comes after.
         self.did(Deed::Continued(node));
         self.fleet.go_on(node)
+    }
+
+    /// Sets the wall clock of a node that has one of its own: ahead of the true time by so much.
+    pub(crate) fn step_clock(&mut self, node: usize, ahead_s: i64) -> anyhow::Result<()> {
+        // Written first: what it shows of it comes after.
+        self.did(Deed::ClockStepped { node, ahead_s });
+        self.fleet.step_clock(node, ahead_s)?;
+        self.note(&format!("clock of n{} {ahead_s:+} s", node + 1));
+        Ok(())
     }
 
     /// Breaks links. Whoever can hear nothing of another is excused for suspecting it.
