@@ -25,6 +25,7 @@ fn the_list_has_every_scenario_with_what_it_claims() {
         "lease: ",
         "disk-full: ",
         "clock-step: ",
+        "cpu-quota: ",
     ] {
         assert!(list.lines().any(|line| line.starts_with(name)), "{name}\n{list}");
     }

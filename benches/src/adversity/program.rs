@@ -30,7 +30,7 @@ const LONGEST_LONG: Duration = Duration::from_secs(1200);
 ///
 /// The processes are the `node` example on loopback, which breaks its own links when told to; no privileges are needed.
 /// What does need something is skipped where that is missing, and the report says so: disk-full needs root, clock-step the
-/// library libfaketime.
+/// library libfaketime. cpu-quota makes control groups where it may, which is as root, and stops and continues nodes elsewhere.
 ///
 /// Exit status: 0 if everything held, 1 if something did not or the run failed, 2 for bad arguments.
 #[derive(Debug, Parser)]

@@ -12,6 +12,23 @@ pub(super) fn cpu(log: &Log, percent: f64) -> Judgement {
     judge_mean(&shares, percent, |mean, max| format!("mean {mean:.2} %, highest {max:.2} %"))
 }
 
+/// A quota that holds nobody back is no test.
+pub(super) fn quota_bites(log: &Log, share: f64) -> Judgement {
+    let mut means: Vec<&str> = log.throttled().map(|(_, means, ..)| means).collect();
+    if means.is_empty() {
+        return Judgement::Open("no node has a quota".into());
+    }
+    means.dedup();
+    let bites = log
+        .throttled()
+        .all(|(_, _, periods, throttled)| periods > 0 && throttled as f64 >= share * periods as f64);
+    let counts: Vec<String> = log
+        .throttled()
+        .map(|(node, _, periods, throttled)| format!("{} in {throttled} of {periods}", name(node)))
+        .collect();
+    Judgement::of(bites, format!("{} ({})", counts.join(", "), means.join("; ")))
+}
+
 pub(super) fn payload(log: &Log, bytes_s: f64) -> Judgement {
     let rates: Vec<f64> = costs(log).iter().filter_map(|cost| cost.payload_bytes_s).collect();
     judge_mean(&rates, bytes_s, |mean, max| format!("mean {:.1}, highest {:.1} kB/s", mean / 1e3, max / 1e3))
@@ -105,8 +122,8 @@ fn evicted(log: &Log, node: usize, at: f64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::adversity::observe::Sample;
     use crate::adversity::observe::synthetic::healthy;
+    use crate::adversity::observe::{Sample, What};
 
     fn measured() -> Log {
         let mut log = healthy(2);
@@ -136,6 +153,20 @@ mod tests {
         assert!(!descriptor_growth(&log, 2).is_broken() && descriptor_growth(&log, 1).is_broken());
         assert!(!flood_arrives(&log, 899).is_broken() && flood_arrives(&log, 900).is_broken());
         assert!(matches!(cpu(&healthy(2), 1.0), Judgement::Open(_)));
+    }
+
+    #[test]
+    fn a_quota_that_holds_nobody_back_is_caught() {
+        assert!(matches!(quota_bites(&healthy(2), 0.5), Judgement::Open(_)));
+        let judged = |counts: &[(u64, u64)]| {
+            let mut log = healthy(2);
+            for (node, &(periods, throttled)) in counts.iter().enumerate() {
+                log.push(9.0, What::Throttled { node, means: "test".into(), periods, throttled });
+            }
+            quota_bites(&log, 0.5)
+        };
+        assert_eq!(judged(&[(10, 5), (9, 9)]), Judgement::Held("n1 in 5 of 10, n2 in 9 of 9 (test)".into()));
+        assert!(judged(&[(10, 4), (9, 9)]).is_broken() && judged(&[(10, 9), (0, 0)]).is_broken());
     }
 
     #[test]

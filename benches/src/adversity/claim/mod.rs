@@ -83,6 +83,8 @@ pub(crate) enum Claim {
     StepsShow,
     /// When the holder of a lease is killed, stopped or cut off for long enough, another is granted it within this.
     LeasePasses { seconds: f64 },
+    /// Nodes with a quota of processor time are held back in at least this share of all periods.
+    QuotaBites { share: f64 },
     /// Mean share of one processor.
     Cpu { percent: f64 },
     /// Mean payload sent.
@@ -182,6 +184,9 @@ impl Claim {
             Self::LeasePasses { seconds } => {
                 format!("when its holder is killed, stopped or cut off, a lease passes on within {seconds} s")
             }
+            Self::QuotaBites { share } => {
+                format!("nodes with a quota are held back in at least {} % of all periods", share * 100.0)
+            }
             Self::Cpu { percent } => format!("a node takes at most {percent} % of a processor"),
             Self::Payload { bytes_s } => format!("a node sends at most {} kB/s", bytes_s / 1e3),
             Self::MemoryGrowth { kb } => format!("no process grows by more than {} MB", *kb as f64 / 1e3),
@@ -257,6 +262,7 @@ impl Claim {
             Self::LeasesKept => calm::leases_kept(log),
             Self::NobodyCondemned => calm::nobody_condemned(log),
             Self::StepsShow => clock::steps_show(log),
+            Self::QuotaBites { share } => cost::quota_bites(log, share),
             Self::Cpu { percent } => cost::cpu(log, percent),
             Self::Payload { bytes_s } => cost::payload(log, bytes_s),
             Self::MemoryGrowth { kb } => cost::memory_growth(log, kb),

@@ -232,6 +232,18 @@ mod tests {
     }
 
     #[test]
+    fn to_suspect_a_slow_node_is_no_mistake_and_what_a_slow_node_suspects_may_be_one() {
+        for (slow, by, of, broken) in [(true, 0, 1, false), (true, 1, 0, true), (false, 0, 1, true)] {
+            let mut log = healthy(3);
+            let fault = observe::Fault { text: "quota".into(), sick: [1].into(), slow, ..Default::default() };
+            log.did(4.0, Deed::FaultBegins(fault));
+            log.says(5.0, by, Line::Suspected(of));
+            log.says(6.0, by, Line::Trusted(of));
+            assert_eq!(no_mistake_lasts(&log, 0.5).is_broken(), broken);
+        }
+    }
+
+    #[test]
     fn a_fault_that_is_not_noticed_is_caught() {
         let mut log = healthy(3);
         log.fault(4.0, &[(0, 1)]);

@@ -5,6 +5,7 @@
 //! (`--exit-with-parent`), and dropping the fleet kills it.
 
 mod build;
+mod cgroup;
 mod helper;
 mod proc_fs;
 mod process;
@@ -12,6 +13,7 @@ mod system;
 mod wall_clock;
 
 pub(crate) use build::{find_node, find_peers};
+pub(crate) use cgroup::{Cgroup, Throttling};
 pub(crate) use helper::{Helper, parse_helper, run_helper};
 pub(crate) use proc_fs::load;
 pub(crate) use system::System;
@@ -71,7 +73,7 @@ pub(crate) struct Heard {
     pub(crate) text: Text,
 }
 
-pub(crate) use process::Text as HeardText;
+pub(crate) use process::{Text as HeardText, Trouble};
 
 /// All processes of a scenario.
 #[derive(Debug)]
@@ -267,10 +269,15 @@ impl Fleet {
         proc_fs::sample(self.pid(node)?, self.network.counts_apart())
     }
 
+    /// Whether the system says that a process is stopped.
+    pub(crate) fn is_stopped(&self, node: usize) -> bool {
+        self.pid(node).is_some_and(proc_fs::is_stopped)
+    }
+
     /// Starts a process that makes trouble, where this node lives.
-    pub(crate) fn helper(&self, at: Option<usize>, helper: &Helper) -> anyhow::Result<process::Trouble> {
+    pub(crate) fn helper(&self, at: Option<usize>, helper: &Helper) -> anyhow::Result<Trouble> {
         let enter = at.map_or(Vec::new(), |node| self.network.enter(node));
-        process::Trouble::start(&enter, helper)
+        Trouble::start(&enter, helper)
     }
 
     /// The next line, if one comes within this time.

@@ -21,9 +21,20 @@ pub(super) fn sample(pid: u32, network_is_own: bool) -> Option<Sample> {
     })
 }
 
-/// User and system time of `stat`. The name, in parentheses, may hold anything.
+/// Whether a process has been stopped by a signal.
+pub(super) fn is_stopped(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    fields(&stat).is_some_and(|fields| fields.first() == Some(&"T"))
+}
+
+/// What follows the name in `stat`, which is in parentheses and may hold anything.
+fn fields(stat: &str) -> Option<Vec<&str>> {
+    Some(stat.get(stat.rfind(')')? + 2..)?.split_whitespace().collect())
+}
+
+/// User and system time of `stat`.
 fn cpu(stat: &str) -> Option<f64> {
-    let fields: Vec<&str> = stat.get(stat.rfind(')')? + 2..)?.split_whitespace().collect();
+    let fields = fields(stat)?;
     let ticks = |index: usize| fields.get(index).and_then(|f| f.parse::<f64>().ok());
     // Fields 14 and 15 of proc(5), counted from the third on.
     Some((ticks(11)? + ticks(12)?) / TICKS_PER_SECOND)
@@ -55,11 +66,13 @@ mod tests {
     fn proc_is_read_as_documented() {
         let stat = "42 (a (b) c) S 1 42 42 0 -1 4194560 100 0 0 0 250 50 0 0 20 0 1 0 1000 1 1";
         assert_eq!(cpu(stat), Some(3.0));
+        assert_eq!(fields(stat).unwrap()[0], "S");
         assert_eq!(resident("Name:\tx\nVmRSS:\t    5912 kB\n"), Some(5912));
         let dev =
             "Inter-|   Receive\n face |bytes\n    lo: 1 2 3\n  eth0: 10 11 0 0 0 0 0 0 1234 56 0 0 0 0 0 0\n";
         assert_eq!(sent(dev), Some((1234, 56)));
         let own = sample(std::process::id(), false).unwrap();
+        assert!(!is_stopped(std::process::id()));
         assert!(own.resident_kb > 100 && own.descriptors >= 3 && own.wire_bytes.is_none());
     }
 }

@@ -145,6 +145,10 @@ impl Trouble {
             .context("cannot start a helper process")?;
         Ok(Self(child))
     }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
+    }
 }
 
 impl Drop for Trouble {

@@ -33,6 +33,13 @@ pub(crate) enum What {
         node: usize,
         sample: Sample,
     },
+    /// How often a node was held back because its share of a processor was used up, and by what means.
+    Throttled {
+        node: usize,
+        means: String,
+        periods: u64,
+        throttled: u64,
+    },
 }
 
 /// Something done to the processes or to their network.
@@ -89,6 +96,8 @@ pub(crate) struct Fault {
     pub(crate) excused: BTreeSet<(usize, usize)>,
     /// Nodes that are the trouble themselves, though they can be reached: a majority may evict them.
     pub(crate) sick: BTreeSet<usize>,
+    /// Whether the sick ones do not get to do what they should in time, so that to suspect them is right.
+    pub(crate) slow: bool,
 }
 
 /// What `/proc` says about a process.
@@ -135,6 +144,16 @@ impl Log {
     pub(crate) fn samples(&self) -> impl Iterator<Item = (f64, usize, &Sample)> {
         self.entries.iter().filter_map(|entry| match &entry.what {
             What::Sampled { node, sample } => Some((entry.at, *node, sample)),
+            _ => None,
+        })
+    }
+
+    /// Node, means, periods, and those in which it was held back.
+    pub(crate) fn throttled(&self) -> impl Iterator<Item = (usize, &str, u64, u64)> {
+        self.entries.iter().filter_map(|entry| match &entry.what {
+            What::Throttled { node, means, periods, throttled } => {
+                Some((*node, means.as_str(), *periods, *throttled))
+            }
             _ => None,
         })
     }

@@ -208,7 +208,9 @@ impl Excuses {
 
     fn cover(&self, s: &Suspicion) -> bool {
         self.faults.iter().any(|(from, until, fault)| {
-            (*from..=until + GRACE_S).contains(&s.from) && fault.excused.contains(&(s.observer, s.target))
+            (*from..=until + GRACE_S).contains(&s.from)
+                && (fault.excused.contains(&(s.observer, s.target))
+                    || fault.slow && fault.sick.contains(&s.target))
         })
     }
 }

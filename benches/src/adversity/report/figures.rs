@@ -60,6 +60,10 @@ pub(super) fn of(log: &Log) -> Vec<Figure> {
     push("not recovered", (!recoveries.is_empty()).then_some(never as f64), "times");
     push("all known", known_by_all(log), "s");
 
+    let held_back =
+        log.throttled().map(|(_, _, periods, throttled)| throttled as f64 / periods.max(1) as f64);
+    push("throttled periods", held_back.reduce(f64::min).map(|share| share * 100.0), "%");
+
     push("processor mean", mean_cost(log, |c| Some(c.cpu_percent)), "%");
     push("payload mean", mean_cost(log, |c| c.payload_bytes_s), "B/s");
     push("datagrams mean", mean_cost(log, |c| c.datagrams_s), "1/s");

@@ -18,6 +18,11 @@ pub(super) fn packed(log: &Log) -> anyhow::Result<Vec<u8>> {
                 let line = serde_json::from_str(raw).unwrap_or_else(|_| json!(raw));
                 json!({ "at": at, "by": name(*by), "line": line })
             }
+            What::Throttled { node, means, periods, throttled } => json!({
+                "at": at,
+                "node": name(*node),
+                "throttled": { "by": means, "periods": periods, "throttled": throttled },
+            }),
             What::Did(deed) => json!({ "at": at, "deed": deed.text() }),
             What::Sampled { node, sample } => json!({
                 "at": at,

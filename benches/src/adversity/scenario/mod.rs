@@ -13,6 +13,7 @@ mod partition;
 mod pause;
 mod pressure;
 mod quorum;
+mod quota;
 mod restart;
 mod stage;
 
@@ -121,6 +122,7 @@ pub(crate) fn all() -> Vec<Scenario> {
         delay::scenarios(),
         clock::scenarios(),
         pressure::scenarios(),
+        quota::scenarios(),
         restart::scenarios(),
         join::scenarios(),
         quorum::scenarios(),

@@ -7,7 +7,7 @@ use indicatif::ProgressBar;
 use rand::rngs::SmallRng;
 use rand::seq::IndexedRandom as _;
 
-use crate::adversity::fleet::{Fleet, Heard, HeardText, State};
+use crate::adversity::fleet::{Fleet, Heard, HeardText, State, Throttling};
 use crate::adversity::interrupt;
 use crate::adversity::network::Links;
 use crate::adversity::observe::{Beliefs, Deed, Fault, LeaseState, Line, Log, What, parse};
@@ -233,6 +233,23 @@ impl Stage {
         self.note(text);
         let fault = Fault { text: text.to_owned(), sick: [sick].into(), ..Fault::default() };
         self.did(Deed::FaultBegins(fault));
+    }
+
+    /// These nodes get too little processor time, until the trouble of this text ends.
+    pub(crate) fn starve(&mut self, text: &str, nodes: &[usize]) {
+        self.note(text);
+        let sick = nodes.iter().copied().collect();
+        self.did(Deed::FaultBegins(Fault { text: text.to_owned(), sick, slow: true, ..Fault::default() }));
+    }
+
+    /// Notes how often a node was held back, and by what means.
+    pub(crate) fn throttled(
+        &mut self,
+        node: usize,
+        means: String,
+        Throttling { periods, throttled }: Throttling,
+    ) {
+        self.log.push(self.fleet.elapsed(), What::Throttled { node, means, periods, throttled });
     }
 
     /// Makes a node ask for the one lease that there is, unless it does already.
