@@ -166,7 +166,7 @@ pub struct SuspectedByMajority {
     newest: Option<Epoch>,
     /// When each host last said that it was isolated, or could not be heard.
     troubled: BTreeMap<NodeId, Nanos>,
-    /// When each host outside the quorum was last seen not to have heard a voter for long.
+    /// When each host was last seen not to have heard a voter for long, whoever else vouches for it meanwhile.
     deaf: BTreeMap<(NodeId, StorageId), Nanos>,
 }
 
@@ -200,10 +200,7 @@ impl SuspectedByMajority {
 
 impl SuspectedByMajority {
     fn note_deaf(&mut self, world: &World, host: usize) {
-        let Some(node) = world.hosts[host].node.as_ref() else { return };
-        let Some(view) = world.view(host).filter(|_| node.quorum().standing() != Standing::InQuorum) else {
-            return;
-        };
+        let Some(view) = world.view(host) else { return };
         for voter in view.electorate.voters.keys() {
             let from = world.hosts.iter().position(|h| h.disk == *voter);
             let heard = from.and_then(|from| world.heard.get(&(host, from))).map_or(0, |heard| heard.0);
