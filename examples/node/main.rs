@@ -22,7 +22,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Parser;
 use gossip::faults::LinkFaults;
-use gossip::{Event, Events, Incarnation, Node, NodeError, Refusal, Standing, StopReason, Stopped};
+use gossip::{Event, Events, Incarnation, Node, NodeError, StopReason, Stopped};
 use tokio::sync::mpsc;
 
 use args::Args;
@@ -66,15 +66,12 @@ async fn run(args: &Args) -> anyhow::Result<()> {
         node = start => node?,
         () = signals.next() => return Ok(()),
     };
-    let mut printer = Printer::start();
+    let printer = Printer::start();
     let events = node.events();
-    let incarnation = node.identity().await?.incarnation;
-    printer.print(started(&node, incarnation));
     let commands = host::read_lines();
     let (complain, complaints) = mpsc::channel(16);
-    let mut session = Session {
+    let session = Session {
         node,
-        incarnation,
         faults,
         printer,
         opinions: args.opinions,
@@ -82,7 +79,6 @@ async fn run(args: &Args) -> anyhow::Result<()> {
         complain,
         complaints,
     };
-    session.report_stored_view().await;
     let reason = session.live(events, commands, signals, args.exit_with_parent).await;
     match reason {
         StopReason::Left { .. } | StopReason::Shutdown => Ok(()),
@@ -102,8 +98,6 @@ fn started(node: &Node, incarnation: Incarnation) -> Report {
 /// A running node and those who talk to it.
 struct Session {
     node: Node,
-    /// The life that the last `started` told of.
-    incarnation: Incarnation,
     faults: LinkFaults,
     printer: Printer,
     /// Whether others' opinions are printed too.
@@ -261,34 +255,12 @@ impl Session {
             }
             Event::Updated { id } => self.report_metadata(id).await,
             Event::Opinion { ref observer, .. } if observer != self.node.id() && !self.opinions => {}
+            Event::Started { incarnation } => self.printer.print(started(&self.node, incarnation)),
             event => {
-                let over = self.ends_this_life(&event);
                 if let Some(report) = Report::of(self.node.id(), event) {
                     self.printer.print(report);
                 }
-                // What follows is of the next life. If there is none, the node is about to stop.
-                if over && let Ok(incarnation) = self.node.reborn(self.incarnation).await {
-                    self.incarnation = incarnation;
-                    self.printer.print(started(&self.node, incarnation));
-                    self.report_stored_view().await;
-                }
             }
-        }
-    }
-
-    /// A life begins with what is on the disk; events tell only what is stored after that.
-    async fn report_stored_view(&mut self) {
-        if let Ok(Some(view)) = self.node.view().await {
-            self.printer.print(Report::View(decided::ViewReport::of(&view)));
-        }
-    }
-
-    /// Whether the node begins another life, or stops, because of this.
-    fn ends_this_life(&self, event: &Event) -> bool {
-        match *event {
-            Event::Standing { standing: Standing::Evicted, .. } => true,
-            Event::Refused { reason: Refusal::Incarnation { highest }, .. } => highest >= self.incarnation,
-            _ => false,
         }
     }
 

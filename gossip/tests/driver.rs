@@ -50,6 +50,14 @@ async fn joined(events: &mut Events, name: &str) -> Incarnation {
     .await
 }
 
+async fn started(events: &mut Events) -> Incarnation {
+    event(events, "a life", |e| match e {
+        Event::Started { incarnation } => Some(*incarnation),
+        _ => None,
+    })
+    .await
+}
+
 async fn suspected(events: &mut Events, observer: &str, name: &str) -> f64 {
     event(events, "a suspicion", |e| match e {
         Event::Opinion { observer: by, target, opinion: Opinion::Suspect, phi, .. }
@@ -137,7 +145,9 @@ async fn a_node_that_lost_its_disk_rises_above_what_others_remember() {
     let disk = tempfile::tempdir().expect("a directory");
     let back = builder("two", &[one.addr()]).data_dir(disk.path()).start().await.expect("starts");
     let mut own = back.events();
+    assert_eq!(started(&mut own).await.get(), 1, "a new disk");
     event(&mut own, "a refusal", |e| matches!(e, Event::Refused { .. }).then_some(())).await;
+    assert!(started(&mut own).await > high, "the next life begins after all that the former one had to say");
     assert!(joined(&mut events, "two").await > high);
     assert!(back.identity().await.expect("runs").incarnation > high);
     back.shutdown().await;

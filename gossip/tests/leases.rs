@@ -325,6 +325,7 @@ mod faults {
         let (nodes, faults) = start(&trio, OnEviction::Return).await;
         let lease = soon("a grant", nodes[2].acquire("db")).await.expect("granted");
         let before = nodes[2].identity().await.expect("runs").incarnation;
+        let mut events = nodes[2].events();
         cut(&faults);
         let over = async {
             soon("the end", lease.expired()).await;
@@ -344,6 +345,29 @@ mod faults {
         });
         assert!(waiter.expect("granted in the new life").token() > moved.token());
         assert!(lease.check().is_err());
+        no_view_is_forgotten(&mut events, before).await;
+    }
+
+    /// Up to the first view of the life after `before`, which begins with the one on the disk.
+    async fn no_view_is_forgotten(events: &mut gossip::Events, before: gossip::Incarnation) {
+        let (mut life, mut newest) = (None, gossip::Epoch::GENESIS);
+        while life <= Some(before) {
+            match soon("an event", events.next()).await.expect("runs") {
+                Event::Started { incarnation } => {
+                    assert!(Some(incarnation) > life);
+                    life = Some(incarnation);
+                }
+                Event::View { view } => {
+                    assert!(view.epoch >= newest, "{:?} after {newest:?}", view.epoch);
+                    newest = view.epoch;
+                }
+                _ => {}
+            }
+        }
+        let Some(Event::View { view }) = soon("an event", events.next()).await else {
+            panic!("a life begins with the view on the disk");
+        };
+        assert!(view.epoch >= newest, "{:?} after {newest:?}", view.epoch);
     }
 
     #[tokio::test]

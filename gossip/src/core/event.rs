@@ -17,6 +17,12 @@ use super::verdict::Verdict;
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
+    /// This node begins a life: when it is started, and again when it goes on in a higher incarnation by itself. What came
+    /// before is of the former life, what follows is of this one. If there is a view on the disk, it comes next.
+    Started {
+        /// Which life.
+        incarnation: Incarnation,
+    },
     /// This node has caught up with somebody, or has no seeds and is the first: it knows the cluster.
     Ready,
     /// A node was met, or met again in a higher incarnation.

@@ -238,6 +238,7 @@ impl Node {
             identity,
             config,
         };
+        node.events.push(Event::Started { incarnation: node.identity.incarnation });
         if let Some(view) = node.quorum.view().cloned() {
             node.events.push(Event::View { view });
         }

@@ -32,6 +32,10 @@ pub enum Verdict {
         epoch: Epoch,
     },
     /// Nothing can be said: voters disagree, or too few of them are in reach.
+    ///
+    /// Above [`full_mesh_max`](crate::ConfigBuilder::full_mesh_max) this is also what most nodes without a vote say of members
+    /// that are well: only voters, and those who hold or want a lease, exchange heartbeats with a majority of voters. What was
+    /// decided they know like everybody.
     Undecided,
 }
 
