@@ -131,6 +131,11 @@ impl Fleet {
         &self.network
     }
 
+    /// How many nodes, the first ones, are to be voters at first.
+    pub(crate) fn voters(&self) -> usize {
+        self.call.voters.min(self.call.nodes)
+    }
+
     pub(crate) fn call_mut(&mut self) -> &mut Call {
         &mut self.call
     }
@@ -155,8 +160,7 @@ impl Fleet {
         }
         command.extend(self.clocks.iter().flat_map(|clocks| clocks.enter(node)));
         let data = self.data_of(node);
-        let voters = self.call.voters.min(self.call.nodes);
-        command.extend(self.system.command(node, self.network.addr(node), &seeds, &data, voters));
+        command.extend(self.system.command(node, self.network.addr(node), &seeds, &data, self.voters()));
         if self.call.writes {
             command.extend(["--write-log".into(), self.writes().to_string_lossy().into_owned()]);
         }
