@@ -1,6 +1,6 @@
 //! Leases from their owners' side (S5, T1–T3): two real holders, of whom no eviction is decided before they are out of quorum.
 //!
-//! That last rule is what `lease.rs` shows. Here it is taken for granted, together with the register and the voters: requests
+//! That last rule is what `lease/` shows. Here it is taken for granted, together with the register and the voters: requests
 //! that were ever sent are decided at any time, again and again; views are heard late; a majority vouches for whoever is
 //! not suspended, or does not. A holder may be stopped between looking at its handle and using what it stands for, for as
 //! long as it likes. The resource has a real gate.
