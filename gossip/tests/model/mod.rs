@@ -14,3 +14,4 @@ mod holder;
 mod lease;
 mod opinion;
 mod register;
+mod stubs;

@@ -3,10 +3,9 @@
 use gossip::core::quorum::{Delta, Epoch, Moment};
 use stateright::{Model, Property};
 
-use super::actors::Leases;
+use super::actors::{Leases, SUSPICIOUS};
 use super::mutants::Mutant;
 use super::state::{Parcel, State};
-use super::stubs::Suspicious;
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
@@ -84,7 +83,7 @@ impl Model for Leases {
             Action::Learn(host) => self.learn(s, host)?,
             Action::Written(host) => {
                 let now = s.hosts[usize::from(host)].now;
-                self.act(s, host, |quorum| quorum.handle_written(now, &Suspicious, true));
+                self.act(s, host, |quorum| quorum.handle_written(now, &SUSPICIOUS, true));
                 self.forget(s, host);
             }
             Action::Restart(host, newest) => self.restart(s, host, newest)?,

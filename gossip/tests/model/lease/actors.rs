@@ -7,13 +7,16 @@ use std::time::Duration;
 use gossip::core::quorum::{
     Durable, Envelope, Founders, GenesisId, Message, Output, Quorum, Recipient, Settings, Start, View,
 };
-use gossip::{BootId, Identity, Now, StorageId};
+use gossip::{BootId, Identity, Now, Opinion, StorageId};
 
 use super::bounds::Scope;
 use super::mutants::Mutant;
 use super::names::{disk, length, life, name, voters};
 use super::state::{Host, Link, Said, State};
-use super::stubs::{Suspicious, Wish};
+use crate::machines::stubs::{NOTHING, Sees, Wish};
+
+/// Suspects everybody, always: whoever does not want to certify loses the certificate instead.
+pub const SUSPICIOUS: Sees<'static> = Sees { opinion: Some(Opinion::Suspect), ..NOTHING };
 
 #[derive(Debug)]
 pub struct Leases {
@@ -121,7 +124,7 @@ impl Leases {
             };
             let past = Now::from(Duration::from_secs(1));
             let mut quorum = self.start(host, past, found);
-            quorum.handle_timeout(now, &Suspicious);
+            quorum.handle_timeout(now, &SUSPICIOUS);
             while quorum.poll_output().is_some() {}
             Host::of(quorum, None, now)
         });
@@ -148,7 +151,7 @@ impl Leases {
                 if slow {
                     break;
                 }
-                quorum.handle_written(now, &Suspicious, true);
+                quorum.handle_written(now, &SUSPICIOUS, true);
             }
             while let Some(output) = quorum.poll_output() {
                 match output {
@@ -171,7 +174,7 @@ impl Leases {
         let now = state.hosts[usize::from(host)].now;
         let envelope = Envelope { genesis, from, message };
         self.act(state, host, |quorum| {
-            quorum.handle_message(now, &Suspicious, Recipient::Voter(from), &envelope);
+            quorum.handle_message(now, &SUSPICIOUS, Recipient::Voter(from), &envelope);
         });
     }
 }

@@ -13,7 +13,6 @@ mod mutants;
 mod names;
 mod properties;
 mod state;
-mod stubs;
 mod talk;
 mod views;
 mod vouchers;

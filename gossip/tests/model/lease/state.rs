@@ -8,8 +8,8 @@ use std::sync::Arc;
 use gossip::Now;
 use gossip::core::quorum::{Delta, Durable, Epoch, Quorum, Subject, View, VouchFor};
 
-use super::stubs::Wish;
 use crate::machines::explore::key;
+use crate::machines::stubs::Wish;
 
 #[derive(Clone)]
 pub struct Host {

@@ -7,11 +7,10 @@ use gossip::core::quorum::{Delta, Durable, Electorate, Message, Subject, Subject
 use gossip::wire::{Bytes, pack};
 
 use super::actions::Action;
-use super::actors::Leases;
+use super::actors::{Leases, SUSPICIOUS};
 use super::mutants::Mutant;
 use super::names::{length, life, name, voters};
 use super::state::{Host, Link, State};
-use super::stubs::Suspicious;
 
 impl Leases {
     fn is_next(&self, tip: &View, delta: &Delta) -> bool {
@@ -115,7 +114,7 @@ impl Leases {
         let (now, lost) = (old.now, old.lost.clone());
         state.told.retain(|(told, _)| *told != host);
         state.hosts[usize::from(host)] = Host::of(self.start(host, now, found), lost, now);
-        self.act(state, host, |quorum| quorum.handle_timeout(now, &Suspicious));
+        self.act(state, host, |quorum| quorum.handle_timeout(now, &SUSPICIOUS));
         Some(())
     }
 

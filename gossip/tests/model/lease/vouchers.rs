@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use gossip::core::quorum::{Epoch, Moment};
 
-use super::actors::Leases;
+use super::actors::{Leases, SUSPICIOUS};
 use super::mutants::Mutant;
 use super::names::{UNIT, later, life, name};
 use super::state::{Parcel, State};
-use super::stubs::Suspicious;
 
 impl Leases {
     pub fn hear(&self, state: &mut State, voter: u8, holder: u8, age: u32) -> Option<()> {
@@ -79,7 +78,7 @@ impl Leases {
             let at = usize::from(host);
             let now = later(state.hosts[at].now, self.rate(host));
             state.hosts[at].now = now;
-            self.act(state, host, |quorum| quorum.handle_timeout(now, &Suspicious));
+            self.act(state, host, |quorum| quorum.handle_timeout(now, &SUSPICIOUS));
         }
         let aged = state.parcels.iter().map(|parcel| Parcel { age: parcel.age + 1, ..*parcel });
         state.parcels = aged.filter(|parcel| parcel.age < self.fresh(parcel.holder)).collect();
