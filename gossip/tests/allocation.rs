@@ -1,37 +1,19 @@
 //! The heartbeat path allocates nothing once it is warm.
 #![allow(clippy::expect_used, reason = "helpers of tests are tests")]
 
-use std::net::SocketAddr;
+#[path = "common/quiet.rs"]
+mod quiet;
+
 use std::time::Duration;
 
 use allocation_counter::measure;
-use gossip::core::{Node, Setup, Transmit};
-use gossip::{BootId, Config, DATAGRAM_MAX, Identity, Incarnation, Metadata, NodeId, Now, StorageId};
+use gossip::core::{Node, Transmit};
+use gossip::{Config, DATAGRAM_MAX, Now};
+use quiet::{NODES, addr};
 
-const NODES: u8 = 8;
-
-fn addr(index: u8) -> SocketAddr {
-    SocketAddr::from(([10, 0, 0, index], 7000))
-}
-
-fn node(index: u8) -> Node {
-    Node::new(
-        Now::from(Duration::ZERO),
-        Setup {
-            config: Config::builder("quiet").build().expect("valid"),
-            identity: Identity {
-                id: NodeId::new(format!("n{index}")).expect("a name"),
-                storage: StorageId::default(),
-                incarnation: Incarnation::FIRST,
-                boot: BootId([index; 16]),
-            },
-            addr: addr(index),
-            seeds: if index == 0 { Vec::new() } else { vec![addr(0)] },
-            metadata: Metadata::default(),
-            durable: Default::default(),
-            rng_seed: u64::from(index),
-        },
-    )
+fn nodes() -> Vec<Node> {
+    let config = Config::builder("quiet").build().expect("valid");
+    (0..NODES).map(|index| quiet::node(index, config.clone())).collect()
 }
 
 /// Runs all nodes on a perfect network, without allocating anything itself.
@@ -58,7 +40,7 @@ fn run(nodes: &mut [Node], until: Duration) -> u64 {
 
 #[test]
 fn heartbeats_allocate_nothing() {
-    let mut nodes: Vec<Node> = (0..NODES).map(node).collect();
+    let mut nodes = nodes();
     run(&mut nodes, Duration::from_secs(30));
     assert!(nodes.iter().all(|node| node.members().count() == usize::from(NODES)));
     let mut handled = 0;
@@ -71,7 +53,7 @@ fn heartbeats_allocate_nothing() {
 /// The counter counts; without this the zero above would prove nothing.
 #[test]
 fn joining_allocates() {
-    let mut nodes: Vec<Node> = (0..NODES).map(node).collect();
+    let mut nodes = nodes();
     let allocated = measure(|| _ = run(&mut nodes, Duration::from_secs(1)));
     assert!(allocated.count_total > 100, "{allocated:?}");
 }

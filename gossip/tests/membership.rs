@@ -8,10 +8,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gossip::wire::{Encoder, Head, Item};
+use gossip::wire::{Frame, Head, Item};
 use gossip::{CommandError, DATAGRAM_MAX, Event, Opinion, Record, Refusal, SetError, Status};
 use sim::check::converged;
 use sim::fault::{Fault, Scenario};
+use sim::frame::encoded;
 use sim::network::Rule;
 use sim::run::run;
 use sim::world::{Step, World, config};
@@ -127,15 +128,13 @@ fn leaving_is_acknowledged_spread_and_no_failure() {
 fn answers(world: &mut World, host: usize, by: usize, record: &Record) -> usize {
     let to = world.hosts[host].node.as_ref().expect("it runs").identity().life().tag();
     let from = world.hosts[by].node.as_ref().expect("it runs").identity().life();
-    let mut buf = [0; DATAGRAM_MAX];
-    let mut encoder = Encoder::new(&world.config, &mut buf, from, to, &Head::Delta);
-    encoder.push(&Item::Record(Arc::new(record.clone())));
-    let len = encoder.finish();
+    let frame = Frame { from, to, head: Head::Delta };
+    let bytes = encoded(&world.config, &frame, &[Item::Record(Arc::new(record.clone()))]);
     let addr = world.hosts[by].addr;
     command(world, host, |node, now| {
         let mut out = [0; DATAGRAM_MAX];
         while node.poll_transmit(&mut out).is_some() {}
-        node.handle_datagram(now, addr, &buf[..len]);
+        node.handle_datagram(now, addr, &bytes);
         std::iter::from_fn(|| node.poll_transmit(&mut out)).count()
     })
 }

@@ -128,6 +128,12 @@ impl Bench {
         self.quorum.handle_message(Now::from(self.now), &self.sees, sender, &envelope);
     }
 
+    /// The first voter says something of the register, as of the newest view.
+    fn hear_register(&mut self, message: RegisterMessage) {
+        let (base, hash) = (self.chain.epoch, self.chain.hash());
+        self.hear(1, Message::Register { base, hash, message });
+    }
+
     /// The next decision arrives; the disk has not answered yet.
     fn learn(&mut self, delta: Delta) {
         let (epoch, before) = (self.chain.epoch.next(), self.chain.hash());
@@ -185,6 +191,11 @@ fn lease() -> LeaseName {
     id("lease")
 }
 
+/// The lowest that the first voter can have.
+fn first_ballot() -> Ballot {
+    Ballot { round: Round::default().next().expect("not the last"), proposer: disk(1), incarnation: life(1) }
+}
+
 fn subject(name: &str, incarnation: u64) -> Subject {
     Subject { id: id(name), incarnation: life(incarnation) }
 }
@@ -209,17 +220,8 @@ fn a_follower_is_at_rest_during_a_seal() {
 #[test]
 fn a_voter_is_at_rest_while_a_slow_disk_takes_the_next_view() {
     let mut voter = Bench::new("b", 2, 1);
-    let ballot = Ballot {
-        round: Round::default().next().expect("not the last"),
-        proposer: disk(1),
-        incarnation: life(1),
-    };
     let delta = Delta::Suspend(subjects("x", 1));
-    let (base, hash) = (voter.chain.epoch, voter.chain.hash());
-    voter.hear(
-        1,
-        Message::Register { base, hash, message: RegisterMessage::Accept { ballot, delta: delta.clone() } },
-    );
+    voter.hear_register(RegisterMessage::Accept { ballot: first_ballot(), delta: delta.clone() });
     voter.write(true);
     voter.learn(delta);
     assert!(voter.quorum.poll_write().is_some());
@@ -247,13 +249,7 @@ fn a_voter_is_at_rest_after_a_restoration_it_does_not_agree_with() {
 #[test]
 fn a_failed_write_is_reported() {
     let mut voter = Bench::new("b", 2, 1);
-    let ballot = Ballot {
-        round: Round::default().next().expect("not the last"),
-        proposer: disk(1),
-        incarnation: life(1),
-    };
-    let (base, hash) = (voter.chain.epoch, voter.chain.hash());
-    voter.hear(1, Message::Register { base, hash, message: RegisterMessage::Prepare { ballot } });
+    voter.hear_register(RegisterMessage::Prepare { ballot: first_ballot() });
     voter.write(false);
     let outputs = voter.outputs();
     assert!(outputs.contains(&Output::Event(Event::StorageFailed)), "{outputs:?}");
@@ -275,13 +271,7 @@ fn stepping_down_does_not_wait_for_the_disk() {
     let mut voter = Bench::new("b", 2, 1);
     voter.vouched();
     let _ = voter.outputs();
-    let ballot = Ballot {
-        round: Round::default().next().expect("not the last"),
-        proposer: disk(1),
-        incarnation: life(1),
-    };
-    let (base, hash) = (voter.chain.epoch, voter.chain.hash());
-    voter.hear(1, Message::Register { base, hash, message: RegisterMessage::Prepare { ballot } });
+    voter.hear_register(RegisterMessage::Prepare { ballot: first_ballot() });
     assert!(voter.quorum.poll_write().is_some(), "and it hangs");
     voter.wait(5000 * MS);
     assert_eq!(voter.quorum.standing(), Standing::Isolated);
@@ -345,10 +335,9 @@ fn a_voter_knows_that_its_own_former_life_is_over() {
 #[test]
 fn no_ballot_is_used_twice() {
     let mut voter = Bench::new("b", 2, 1);
-    let (base, hash) = (voter.chain.epoch, voter.chain.hash());
     let round = Round::try_from(1 << 32).expect("in range");
     let high = Ballot { round, proposer: disk(1), incarnation: life(1) };
-    voter.hear(1, Message::Register { base, hash, message: RegisterMessage::Prepare { ballot: high } });
+    voter.hear_register(RegisterMessage::Prepare { ballot: high });
     voter.write(true);
     let mut asked = Vec::new();
     for request in 0..40 {
@@ -374,14 +363,8 @@ fn no_ballot_is_used_twice() {
 #[test]
 fn a_delta_that_cannot_follow_is_not_accepted() {
     let mut voter = Bench::new("b", 2, 1);
-    let ballot = Ballot {
-        round: Round::default().next().expect("not the last"),
-        proposer: disk(1),
-        incarnation: life(1),
-    };
-    let (base, hash) = (voter.chain.epoch, voter.chain.hash());
     let delta = Delta::Restore(subject("x", 1));
-    voter.hear(1, Message::Register { base, hash, message: RegisterMessage::Accept { ballot, delta } });
+    voter.hear_register(RegisterMessage::Accept { ballot: first_ballot(), delta });
     voter.write(true);
     let accepted = |output: &Output| {
         matches!(
@@ -395,14 +378,8 @@ fn a_delta_that_cannot_follow_is_not_accepted() {
 #[test]
 fn what_a_voter_has_accepted_it_finishes_after_a_restart() {
     let mut voter = Bench::new("b", 2, 1);
-    let ballot = Ballot {
-        round: Round::default().next().expect("not the last"),
-        proposer: disk(1),
-        incarnation: life(1),
-    };
-    let (base, hash) = (voter.chain.epoch, voter.chain.hash());
     let delta = Delta::Suspend(subjects("x", 1));
-    voter.hear(1, Message::Register { base, hash, message: RegisterMessage::Accept { ballot, delta } });
+    voter.hear_register(RegisterMessage::Accept { ballot: first_ballot(), delta });
     let found = voter.quorum.poll_write().cloned().expect("something to write");
     let identity = Identity { id: id("b"), storage: disk(2), incarnation: life(2), boot: BootId([8; 16]) };
     let start = Start { identity, settings: settings(), found, register: Paxos::new(200 * MS), rng_seed: 1 };

@@ -1,12 +1,15 @@
 //! Vouchers between two whole nodes, datagram by datagram: which of them count, and from when (V4, V6).
 #![allow(clippy::expect_used, reason = "helpers of tests are tests")]
 
+#[path = "common/frame.rs"]
+mod frame;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use gossip::core::quorum::{Durable, Moment, Voters, VouchFor, lease_of};
 use gossip::core::{Node, Setup};
-use gossip::wire::{Count, Encoder, Frame, Head, Heartbeat, Item, decode};
+use gossip::wire::{Count, Frame, Head, Heartbeat, Item, decode};
 use gossip::{
     BootId, Config, DATAGRAM_MAX, GenesisId, Identity, Incarnation, Metadata, NodeId, Now, Standing,
     StorageId, View,
@@ -105,13 +108,7 @@ fn forged(bytes: &[u8], change: impl FnOnce(&mut Frame)) -> Vec<u8> {
     let (config, mut items) = (config(), Vec::<Item>::new());
     let mut frame = decode(&config, bytes, &mut items).expect("well formed");
     change(&mut frame);
-    let mut buf = [0; DATAGRAM_MAX];
-    let mut encoder = Encoder::new(&config, &mut buf, frame.from, frame.to, &frame.head);
-    for item in &items {
-        encoder.push(item);
-    }
-    let len = encoder.finish();
-    buf[..len].to_vec()
+    frame::encoded(&config, &frame, &items)
 }
 
 /// What arrives.

@@ -1,37 +1,20 @@
 //! A quiet node is woken up for its own heartbeats and for those of others, and for nothing else.
 #![allow(clippy::expect_used, reason = "helpers of tests are tests")]
 
-use std::net::SocketAddr;
+#[path = "common/quiet.rs"]
+mod quiet;
+
 use std::time::Duration;
 
-use gossip::core::{Node, Setup, Transmit};
-use gossip::{BootId, Config, DATAGRAM_MAX, Identity, Incarnation, Metadata, NodeId, Now, StorageId};
+use gossip::core::{Node, Transmit};
+use gossip::{Config, DATAGRAM_MAX, Now};
+use quiet::{NODES, addr};
 
-const NODES: u8 = 8;
 const INTERVAL: Duration = Duration::from_millis(100);
 
-fn addr(index: u8) -> SocketAddr {
-    SocketAddr::from(([10, 0, 0, index], 7000))
-}
-
-fn node(index: u8) -> Node {
-    Node::new(
-        Now::from(Duration::ZERO),
-        Setup {
-            config: Config::builder("quiet").interval(INTERVAL).build().expect("valid"),
-            identity: Identity {
-                id: NodeId::new(format!("n{index}")).expect("a name"),
-                storage: StorageId::default(),
-                incarnation: Incarnation::FIRST,
-                boot: BootId([index; 16]),
-            },
-            addr: addr(index),
-            seeds: if index == 0 { Vec::new() } else { vec![addr(0)] },
-            metadata: Metadata::default(),
-            durable: Default::default(),
-            rng_seed: u64::from(index),
-        },
-    )
+fn nodes() -> Vec<Node> {
+    let config = Config::builder("quiet").interval(INTERVAL).build().expect("valid");
+    (0..NODES).map(|index| quiet::node(index, config.clone())).collect()
 }
 
 /// Runs all nodes on a perfect network; how often one of them was woken up by a timer.
@@ -58,7 +41,7 @@ fn run(nodes: &mut [Node], until: Duration) -> u32 {
 
 #[test]
 fn timers_ring_for_heartbeats_only() {
-    let mut nodes: Vec<Node> = (0..NODES).map(node).collect();
+    let mut nodes = nodes();
     run(&mut nodes, 300 * INTERVAL);
     let wakeups = run(&mut nodes, 900 * INTERVAL);
     let own_heartbeats = 600 * u32::from(NODES);

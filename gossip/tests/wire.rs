@@ -3,15 +3,17 @@
 //! `BLESS=1 cargo test -p gossip --test wire` writes the golden files anew, after a change of the format that is meant.
 #![allow(clippy::expect_used, reason = "helpers of tests are tests")]
 
-use std::fmt::Write as _;
-use std::path::PathBuf;
+#[path = "common/golden.rs"]
+mod golden;
+
 use std::sync::Arc;
 use std::time::Duration;
 
+use golden::encode;
 use gossip::core::quorum::VouchFor;
 use gossip::wire::{
-    Ack, Bucket, Count, Doubt, Doubts, Encoder, Frame, Head, Heartbeat, HeartbeatInterval, Item, Key, Level,
-    Life, Micros, Opinions, Padding, Reject, Stamp, Standing, Sums, Survey, Tag, Voucher, decode, reseal,
+    Ack, Bucket, Count, Doubt, Doubts, Frame, Head, Heartbeat, HeartbeatInterval, Item, Key, Level, Life,
+    Micros, Opinions, Padding, Reject, Stamp, Standing, Sums, Survey, Tag, Voucher, decode, reseal,
 };
 use gossip::{
     BootId, Config, DATAGRAM_MAX, Epoch, Identity, Incarnation, Metadata, NodeId, Opinion, Pause, Record,
@@ -122,16 +124,6 @@ fn samples() -> Vec<(&'static str, Head, Vec<Item>)> {
     ]
 }
 
-fn encode(config: &Config, head: &Head, items: &[Item]) -> Vec<u8> {
-    let mut buf = [0; DATAGRAM_MAX];
-    let mut encoder = Encoder::new(config, &mut buf, Life(0x1111_2222_3333_4444), Tag(0x5555_6666), head);
-    for item in items {
-        assert!(encoder.push(item));
-    }
-    let len = encoder.finish();
-    buf[..len].to_vec()
-}
-
 fn decoded(bytes: &[u8]) -> Result<(Frame, Vec<Item>), Reject> {
     let mut items = vec![Item::Want(Key(1))];
     let frame = decode(&config(), bytes, &mut items);
@@ -145,18 +137,7 @@ fn decoded(bytes: &[u8]) -> Result<(Frame, Vec<Item>), Reject> {
 fn every_message_has_the_bytes_it_always_had() {
     for (name, head, items) in samples() {
         let bytes = encode(&config(), &head, &items);
-        let mut hex = String::new();
-        for line in bytes.chunks(32) {
-            line.iter().for_each(|byte| write!(hex, "{byte:02x}").expect("to a string"));
-            hex.push('\n');
-        }
-        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(format!("{name}.hex"));
-        if std::env::var_os("BLESS").is_some() {
-            std::fs::write(&path, &hex).expect("golden files can be written");
-        }
-        let golden =
-            std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        assert_eq!(hex, golden, "{name}");
+        golden::check(name, &bytes);
         let (frame, found) = decoded(&bytes).expect(name);
         assert_eq!((frame.head, found), (head, items), "{name}");
         assert_eq!((frame.from, frame.to), (Life(0x1111_2222_3333_4444), Tag(0x5555_6666)));

@@ -6,10 +6,10 @@
 
 #[path = "../fuzz/src/lib.rs"]
 mod fuzz;
+#[path = "common/golden.rs"]
+mod golden;
 
-use std::fmt::Write as _;
 use std::iter;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,27 +23,12 @@ use gossip::core::quorum::{
 };
 use gossip::core::register::Ballots;
 use gossip::wire::{
-    Ballot, Bytes, Encoder, Frame, Head, Item, Key, Life, RegisterMessage, Reject, Round, Tag, decode, pack,
-    reseal, unpack,
+    Ballot, Bytes, Frame, Head, Item, Key, RegisterMessage, Reject, Round, decode, pack, reseal, unpack,
 };
 use gossip::{BootId, DATAGRAM_MAX, Identity, Incarnation, NodeId, Now, Opinion, StorageId};
 use serde::Serialize;
 
 // Golden bytes.
-
-fn check_golden(name: &str, bytes: &[u8]) {
-    let mut hex = String::new();
-    for line in bytes.chunks(32) {
-        line.iter().for_each(|byte| write!(hex, "{byte:02x}").expect("to a string"));
-        hex.push('\n');
-    }
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(format!("{name}.hex"));
-    if std::env::var_os("BLESS").is_some() {
-        std::fs::write(&path, &hex).expect("golden files can be written");
-    }
-    let golden = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    assert_eq!(hex, golden, "{name}");
-}
 
 fn samples() -> impl Iterator<Item = (String, Head)> {
     let heads = sample::heads().filter(|head| matches!(head, Head::Quorum(_)));
@@ -51,11 +36,7 @@ fn samples() -> impl Iterator<Item = (String, Head)> {
 }
 
 fn encode(head: &Head, items: &[Item]) -> Vec<u8> {
-    let (config, mut buf) = (config(), [0; DATAGRAM_MAX]);
-    let mut encoder = Encoder::new(&config, &mut buf, Life(0x1111_2222_3333_4444), Tag(0x5555_6666), head);
-    assert!(items.iter().all(|item| encoder.push(item)));
-    let len = encoder.finish();
-    buf[..len].to_vec()
+    golden::encode(&config(), head, items)
 }
 
 fn decoded(bytes: &[u8]) -> Result<Frame, Reject> {
@@ -66,7 +47,7 @@ fn decoded(bytes: &[u8]) -> Result<Frame, Reject> {
 fn every_message_has_the_bytes_it_always_had() {
     for (name, head) in samples() {
         let bytes = encode(&head, &[]);
-        check_golden(&name, &bytes);
+        golden::check(&name, &bytes);
         assert_eq!(decoded(&bytes).map(|frame| frame.head), Ok(head), "{name}");
     }
 }
@@ -88,10 +69,10 @@ fn samples_of(name: &str) -> Message {
 
 #[test]
 fn what_is_stored_has_the_bytes_it_always_had() {
-    check_golden("view_genesis", &pack(&cast::view()));
-    check_golden("view", &pack(&full_view()));
-    check_golden("durable_new", &pack(&Durable::default()));
-    check_golden("durable", &pack(&full_durable()));
+    golden::check("view_genesis", &pack(&cast::view()));
+    golden::check("view", &pack(&full_view()));
+    golden::check("durable_new", &pack(&Durable::default()));
+    golden::check("durable", &pack(&full_durable()));
     assert_eq!(unpack(&pack(&full_view())), Ok(full_view()));
     assert_eq!(unpack(&pack(&full_durable())), Ok(full_durable()));
     // The fingerprint by which nodes compare views: FNV-1a and SplitMix64 over these bytes, in Python.

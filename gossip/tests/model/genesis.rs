@@ -11,15 +11,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gossip::core::quorum::{
-    Durable, Envelope, GenesisId, Message, Output, Quorum, Recipient, Settings, Sighting, Start, Subject,
-    VouchFor, Witness,
+    Durable, Envelope, GenesisId, Message, Output, Quorum, Recipient, Settings, Start, VouchFor,
 };
 use gossip::core::register::Paxos;
-use gossip::wire::{Key, Tag};
+use gossip::wire::Tag;
 use gossip::{BootId, Identity, Incarnation, NodeId, Now, StorageId};
 use stateright::{Model, Property};
 
 use super::explore::{caught, full, holds, key};
+use super::stubs::{NOTHING, Sees};
 
 #[derive(Debug, Clone)]
 struct Scope {
@@ -46,30 +46,13 @@ fn identity(host: u8, disk: u8) -> Identity {
     Identity { id: name(host), storage, incarnation: Incarnation::FIRST, boot: BootId([disk; 16]) }
 }
 
-/// Has heard of each name the process with that disk.
-struct Heard([u8; NAMES as usize]);
-
-impl Witness for Heard {
-    fn sight(&self, _: &Subject) -> Option<Sighting> {
-        None
-    }
-
-    fn suspects(&self) -> Vec<Subject> {
-        Vec::new()
-    }
-
-    fn trusts(&self, _: &NodeId) -> bool {
-        false
-    }
-
-    fn identity(&self, of: &NodeId) -> Option<Identity> {
-        (0..NAMES).find(|&n| name(n) == *of).map(|n| identity(n, self.0[usize::from(n)]))
-    }
-
-    fn observers(&self, _: &Subject) -> Vec<Key> {
-        Vec::new()
-    }
+/// The process of a name that a host has heard, if it has heard of each the one with that disk.
+fn heard(of: &NodeId, disks: [u8; NAMES as usize]) -> Option<Identity> {
+    (0..NAMES).find(|&n| name(n) == *of).map(|n| identity(n, disks[usize::from(n)]))
 }
+
+/// Has heard of each name its first process.
+const CALM: Sees<'static> = Sees { heard: &|of| heard(of, [0; NAMES as usize]), ..NOTHING };
 
 #[derive(Clone)]
 struct Host {
@@ -233,7 +216,6 @@ impl Model for Genesis {
         let mut state = last.clone();
         let s = &mut state;
         let now = Now::from(NOW);
-        let calm = Heard([0; NAMES as usize]);
         match action {
             Action::Deliver(to, packet) => {
                 let from = Recipient::Sender(addr(packet.from), Tag::default());
@@ -244,12 +226,13 @@ impl Model for Genesis {
                     // The speaker and the receiver are two of three.
                     *complete = true;
                 }
-                Self::act(s, to, |quorum| quorum.handle_message(now, &calm, from, &envelope));
+                Self::act(s, to, |quorum| quorum.handle_message(now, &CALM, from, &envelope));
             }
-            Action::Found(host, heard) => {
-                Self::act(s, host, |quorum| quorum.handle_timeout(now, &Heard(heard)));
+            Action::Found(host, disks) => {
+                let sees = Sees { heard: &|of| heard(of, disks), ..NOTHING };
+                Self::act(s, host, |quorum| quorum.handle_timeout(now, &sees));
             }
-            Action::Written(host) => Self::act(s, host, |quorum| quorum.handle_written(now, &calm, true)),
+            Action::Written(host) => Self::act(s, host, |quorum| quorum.handle_written(now, &CALM, true)),
             Action::Restart(host, newest) => {
                 let old = &s.hosts[usize::from(host)];
                 let found = if newest { old.quorum.writing()?.clone() } else { old.quorum.stored().clone() };

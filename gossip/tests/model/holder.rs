@@ -1,6 +1,6 @@
 //! Leases from their owners' side (S5, T1–T3): two real holders, of whom no eviction is decided before they are out of quorum.
 //!
-//! That last rule is what `lease.rs` shows. Here it is taken for granted, together with the register and the voters: requests
+//! That last rule is what `lease/` shows. Here it is taken for granted, together with the register and the voters: requests
 //! that were ever sent are decided at any time, again and again; views are heard late; a majority vouches for whoever is
 //! not suspended, or does not. A holder may be stopped between looking at its handle and using what it stands for, for as
 //! long as it likes. The resource has a real gate.
@@ -14,7 +14,7 @@ use std::time::Duration;
 use fencing_gate::{FencingGate, Token};
 use gossip::core::quorum::{
     Delta, Durable, Envelope, Epoch, Founders, Message, Moment, Output, Quorum, Recipient, Settings,
-    Sighting, Standing, Start, Subject, Subjects, View, Voters, VouchFor, Wanted, Wish, Witness,
+    Standing, Start, Subjects, View, Voters, VouchFor, Wanted, Wish,
 };
 use gossip::core::register::Paxos;
 use gossip::wire::Key;
@@ -22,34 +22,11 @@ use gossip::{BootId, Identity, Incarnation, NodeId, Now, StorageId};
 use stateright::{Model, Property};
 
 use super::explore::{caught, full, holds, key};
+use super::stubs::NOTHING;
 
 const LEASE: &str = "lease";
 const HOLDERS: u8 = 2;
 const TICK: Duration = Duration::from_millis(50);
-
-struct Nobody;
-
-impl Witness for Nobody {
-    fn sight(&self, _: &Subject) -> Option<Sighting> {
-        None
-    }
-
-    fn suspects(&self) -> Vec<Subject> {
-        Vec::new()
-    }
-
-    fn trusts(&self, _: &NodeId) -> bool {
-        false
-    }
-
-    fn identity(&self, _: &NodeId) -> Option<Identity> {
-        None
-    }
-
-    fn observers(&self, _: &Subject) -> Vec<Key> {
-        Vec::new()
-    }
-}
 
 fn name(of: &str) -> NodeId {
     NodeId::new(of).unwrap()
@@ -267,7 +244,7 @@ impl Model for Holders {
                 for host in 0..HOLDERS {
                     let it = &mut s.hosts[usize::from(host)];
                     it.now = Now::from(it.now.boot + TICK);
-                    Self::act(s, host, |quorum, now| quorum.handle_timeout(now, &Nobody));
+                    Self::act(s, host, |quorum, now| quorum.handle_timeout(now, &NOTHING));
                 }
             }
             Action::Acquire(host) => {
@@ -307,7 +284,7 @@ impl Model for Holders {
                     Message::Decided { epoch: view.epoch, before: s.chain[at - 1].1, delta: delta? };
                 let envelope = Envelope { genesis: view.genesis, from: voter(), message };
                 Self::act(s, host, |quorum, now| {
-                    quorum.handle_message(now, &Nobody, Recipient::Voter(voter()), &envelope);
+                    quorum.handle_message(now, &NOTHING, Recipient::Voter(voter()), &envelope);
                 });
             }
             Action::Check(host) => {

@@ -12,77 +12,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gossip::core::quorum::{
-    Delta, Durable, Envelope, Founders, Message, Output, Quorum, Recipient, Settings, Sighting, Start,
-    Subject, Voters, VouchFor, Witness,
+    Durable, Envelope, Founders, Message, Output, Quorum, Recipient, Settings, Start, Subject, Voters,
+    VouchFor,
 };
-use gossip::core::register::{Desk, Register, RegisterMessage};
-use gossip::wire::{Key, Tag};
+use gossip::wire::Tag;
 use gossip::{BootId, Identity, Incarnation, NodeId, Now, Opinion, StorageId};
 use stateright::{Model, Property};
 
 use super::explore::{caught, full, holds, key};
+use super::stubs::{NOTHING, Sees, Wish};
 
 const VOTERS: u8 = 3;
 const TICK: Duration = Duration::from_secs(1);
 const START: Duration = Duration::from_secs(3600);
 
-/// Remembers what was proposed.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-struct Wish(Option<Delta>);
-
-impl Register for Wish {
-    fn rebase(&mut self, _: Duration) {}
-
-    fn propose(&mut self, _: &mut Desk<'_>, delta: Delta) -> Option<Delta> {
-        self.0 = Some(delta);
-        None
-    }
-
-    fn handle_message(&mut self, _: &mut Desk<'_>, _: StorageId, _: &RegisterMessage) -> Option<Delta> {
-        None
-    }
-
-    fn handle_timeout(&mut self, _: &mut Desk<'_>) -> Option<Delta> {
-        None
-    }
-
-    fn poll_timeout(&self) -> Option<Duration> {
-        None
-    }
-
-    fn is_busy(&self, _: Duration) -> bool {
-        false
-    }
-}
-
-/// What is thought at a moment; nothing by whoever only looks at the clock.
-struct Thinks(Option<Opinion>);
-
-impl Witness for Thinks {
-    fn sight(&self, _: &Subject) -> Option<Sighting> {
-        Some(Sighting { opinion: self.0?, outlived: false, deaf: false, isolated: false })
-    }
-
-    /// Somebody always doubts enough to ask.
-    fn suspects(&self) -> Vec<Subject> {
-        vec![Subject { id: name("x"), incarnation: Incarnation::FIRST }]
-    }
-
-    fn trusts(&self, _: &NodeId) -> bool {
-        false
-    }
-
-    fn identity(&self, _: &NodeId) -> Option<Identity> {
-        None
-    }
-
-    fn observers(&self, _: &Subject) -> Vec<Key> {
-        Vec::new()
-    }
-}
-
 fn name(of: &str) -> NodeId {
     NodeId::new(of).unwrap()
+}
+
+/// What is thought at a moment; nothing by whoever only looks at the clock. Somebody always doubts enough to ask.
+fn thinks(opinion: Option<Opinion>) -> Sees<'static> {
+    Sees { opinion, suspect: Some(Subject { id: name("x"), incarnation: Incarnation::FIRST }), ..NOTHING }
 }
 
 fn disk(of: u8) -> StorageId {
@@ -170,11 +120,11 @@ impl Opinions {
         state: &mut State,
         host: u8,
         opinion: Option<Opinion>,
-        act: impl FnOnce(&mut Quorum<Wish>, Now, &Thinks),
+        act: impl FnOnce(&mut Quorum<Wish>, Now, &Sees<'_>),
     ) {
         let at = usize::from(host);
         let mut quorum = (*state.hosts[at]).clone();
-        act(&mut quorum, Now::from(START + state.ticks * TICK), &Thinks(opinion));
+        act(&mut quorum, Now::from(START + state.ticks * TICK), &thinks(opinion));
         while let Some(output) = quorum.poll_output() {
             match output {
                 Output::Send { message: Message::Ask { question, .. }, .. } => {

@@ -12,15 +12,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gossip::core::quorum::{
-    Delta, Durable, Envelope, Founders, Message, Output, Quorum, Recipient, Settings, Sighting, Start,
-    Subject, View, Voters, VouchFor, Wish, Witness,
+    Delta, Durable, Envelope, Founders, Message, Output, Quorum, Recipient, Settings, Start, View, Voters,
+    VouchFor, Wish,
 };
 use gossip::core::register::{Ballot, Ballots, Paxos, RegisterMessage};
-use gossip::wire::{Key, Tag};
+use gossip::wire::Tag;
 use gossip::{BootId, Identity, Incarnation, NodeId, StorageId};
 use stateright::{Model, Property};
 
 use super::explore::{caught, full, holds, key};
+use super::stubs::{NOTHING, Sees};
 
 /// A rule that is broken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,29 +94,7 @@ fn addr(of: u8) -> SocketAddr {
 }
 
 /// Hears everybody and has nothing to say of them.
-struct Calm;
-
-impl Witness for Calm {
-    fn sight(&self, _: &Subject) -> Option<Sighting> {
-        None
-    }
-
-    fn suspects(&self) -> Vec<Subject> {
-        Vec::new()
-    }
-
-    fn trusts(&self, _: &NodeId) -> bool {
-        false
-    }
-
-    fn identity(&self, of: &NodeId) -> Option<Identity> {
-        Some(owner(of.clone()))
-    }
-
-    fn observers(&self, _: &Subject) -> Vec<Key> {
-        Vec::new()
-    }
-}
+const CALM: Sees<'static> = Sees { heard: &|of| Some(owner(of.clone())), ..NOTHING };
 
 fn owner(id: NodeId) -> Identity {
     Identity { id, storage: StorageId::default(), incarnation: Incarnation::FIRST, boot: BootId([9; 16]) }
@@ -279,7 +258,7 @@ impl Epochs {
         let message = Message::Request { owner: owner(id), number: 1, wish };
         let envelope = Envelope { genesis, from: StorageId::default(), message };
         self.act(state, host, |quorum| {
-            quorum.handle_message(NOW.into(), &Calm, Recipient::Sender(addr(90), Tag::default()), &envelope);
+            quorum.handle_message(NOW.into(), &CALM, Recipient::Sender(addr(90), Tag::default()), &envelope);
         });
     }
 
@@ -342,18 +321,18 @@ impl Epochs {
             *disk = Some((has, Arc::new(newest)));
         }
         if unwritten || !self.0.slow_disks {
-            quorum.handle_written(NOW.into(), &Calm, true);
+            quorum.handle_written(NOW.into(), &CALM, true);
         }
     }
 
     fn hear_self(&self, quorum: &mut Quorum<Paxos>, host: u8, own: StorageId, message: Message) {
         let mut envelope = quorum.envelope(message);
-        quorum.handle_message(NOW.into(), &Calm, Recipient::Voter(own), &envelope);
+        quorum.handle_message(NOW.into(), &CALM, Recipient::Voter(own), &envelope);
         let accepted =
             matches!(envelope.message, Message::Register { message: RegisterMessage::Accepted { .. }, .. });
         if accepted && self.0.mutant == Some(Mutant::Alone) {
             envelope.from = StorageId([(host + 1) % VOTERS + 1; 16]);
-            quorum.handle_message(NOW.into(), &Calm, Recipient::Voter(envelope.from), &envelope);
+            quorum.handle_message(NOW.into(), &CALM, Recipient::Voter(envelope.from), &envelope);
         }
     }
 
@@ -490,7 +469,7 @@ impl Model for Epochs {
             Action::Deliver(packet) => {
                 let from = Recipient::Sender(addr(packet.from), Tag::default());
                 self.act(s, packet.to, |quorum| {
-                    quorum.handle_message(NOW.into(), &Calm, from, &packet.envelope);
+                    quorum.handle_message(NOW.into(), &CALM, from, &packet.envelope);
                 });
             }
             Action::Written(host) => {
@@ -500,10 +479,10 @@ impl Model for Epochs {
                     *it = Host::on(Some((given.clone(), given)), quorum, it.incarnation, it.storage);
                     return Some(state);
                 }
-                self.act(s, host, |quorum| quorum.handle_written(NOW.into(), &Calm, true));
+                self.act(s, host, |quorum| quorum.handle_written(NOW.into(), &CALM, true));
             }
             Action::Timeout(host) => {
-                self.act(s, host, |quorum| quorum.handle_timeout(NOW.into(), &Calm));
+                self.act(s, host, |quorum| quorum.handle_timeout(NOW.into(), &CALM));
             }
             Action::Crash(host, newest) => self.crash(s, host, newest)?,
             Action::Wipe(host) => {

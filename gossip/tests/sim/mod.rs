@@ -14,6 +14,8 @@ pub mod bounds;
 pub mod check;
 pub mod decided;
 pub mod fault;
+#[path = "../common/frame.rs"]
+pub mod frame;
 pub mod host;
 pub mod mutant;
 pub mod mutant_quorum;

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use gossip::wire::{Doubt, Doubts, Encoder, Frame, Head, Item, Level, Opinions, decode};
-use gossip::{Config, DATAGRAM_MAX, Incarnation, Opinion, Record};
+use gossip::wire::{Doubt, Doubts, Frame, Head, Item, Level, Opinions, decode};
+use gossip::{Config, Incarnation, Opinion, Record};
 
+use super::frame::encoded;
 use super::world::{Tamper, World};
 
 /// Takes each datagram apart, lets `change` at it, and puts it together again with a good checksum.
@@ -19,13 +20,7 @@ pub fn forge(
         let mut items = Vec::new();
         let Ok(mut frame) = decode(&config, &bytes, &mut items) else { return bytes };
         change(from, &mut frame, &mut items);
-        let mut buf = [0; DATAGRAM_MAX];
-        let mut encoder = Encoder::new(&config, &mut buf, frame.from, frame.to, &frame.head);
-        for item in &items {
-            encoder.push(item);
-        }
-        let len = encoder.finish();
-        buf[..len].into()
+        encoded(&config, &frame, &items).into()
     })
 }
 
