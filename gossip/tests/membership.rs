@@ -59,7 +59,8 @@ fn command<T>(
 fn the_first_node_is_ready_alone_and_others_once_they_know_everybody() {
     let mut world = World::new(config(100).build().expect("valid"), 3, 1);
     world.hosts[0].start(0, &world.config.clone(), Vec::new(), 1, &mut sim::rng::Rng::new(1));
-    assert_eq!(world.drain(0), [Event::Ready]);
+    let first = Event::Started { incarnation: gossip::Incarnation::FIRST };
+    assert_eq!(world.drain(0), [first, Event::Ready]);
     world.start(1, 1);
     world.start(2, 1);
     world.drain(1);

@@ -141,6 +141,7 @@ pub struct Setup {
 ///         b.handle_datagram(now, "10.0.0.1:7000".parse()?, &buf[..sent.len]);
 ///     }
 /// }
+/// assert!(matches!(a.poll_event(), Some(Event::Started { .. })));
 /// assert!(matches!(a.poll_event(), Some(Event::Ready)));
 /// assert!(matches!(a.poll_event(), Some(Event::Joined { .. })));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
