@@ -218,8 +218,7 @@ impl ConfigBuilder {
     /// A node's cost grows with its neighbours: most of a heartbeat's price is the kernel's. On rings a node has ten of
     /// them however large the cluster is; in a full mesh of 32 it has 31. In return, in a full mesh every node judges every other
     /// itself, and the voters vouch for every node all the time; above it they vouch for each other and for those who hold or
-    /// want a lease, and only these read members as [`Alive`](crate::Verdict::Alive): to most others a member that is well is
-    /// [`Undecided`](crate::Verdict::Undecided).
+    /// want a lease, and the others learn from neighbours how the voters are.
     pub fn full_mesh_max(mut self, members: usize) -> Self {
         self.full_mesh_max = members;
         self

@@ -12,8 +12,9 @@ use std::time::Duration;
 use golden::encode;
 use gossip::core::quorum::VouchFor;
 use gossip::wire::{
-    Ack, Bucket, Count, Doubt, Doubts, Frame, Head, Heartbeat, HeartbeatInterval, Item, Key, Level, Life,
-    Micros, Opinions, Padding, Reject, Stamp, Standing, Sums, Survey, Tag, Voucher, decode, reseal,
+    Ack, Age, Bucket, Contact, Count, Doubt, Doubts, Frame, Head, Heartbeat, HeartbeatInterval, Item, Key,
+    Level, Life, Micros, Opinions, Padding, Reject, Stamp, Standing, Sums, Survey, Tag, Voucher, decode,
+    reseal,
 };
 use gossip::{
     BootId, Config, DATAGRAM_MAX, Epoch, Identity, Incarnation, Metadata, NodeId, Opinion, Pause, Record,
@@ -72,6 +73,12 @@ fn heartbeat() -> Heartbeat {
     }
 }
 
+/// Five voters, one of them not known.
+fn age(voter: usize) -> Option<Duration> {
+    let ms = [0, 110, 900, 6_350].get(voter).copied();
+    ms.map(Duration::from_millis)
+}
+
 /// One of everything, by name.
 fn samples() -> Vec<(&'static str, Head, Vec<Item>)> {
     let full = Heartbeat {
@@ -82,7 +89,14 @@ fn samples() -> Vec<(&'static str, Head, Vec<Item>)> {
             electorate: Epoch::GENESIS.next(),
             length: VouchFor::clamped(Duration::from_secs(1)),
         }),
-        survey: Some(Survey { digest: Tag(6), wall: Some(1_700_000_000_000_000) }),
+        survey: Some(Survey {
+            digest: Tag(6),
+            wall: Some(1_700_000_000_000_000),
+            contact: Some(Contact {
+                electorate: Epoch::GENESIS.next(),
+                ages: std::array::from_fn(|voter| Age::at_least(age(voter), Duration::from_millis(100))),
+            }),
+        }),
         ..heartbeat()
     };
     let news = vec![Item::Record(record(Status::Running)), Item::Opinions(opinions())];

@@ -111,9 +111,12 @@ impl Node {
         let now = self.now.boot;
         let at = self.peers.position(life)?;
         let survey = (self.beat.seq.wrapping_add(life.0)).is_multiple_of(Beat::SURVEY_EVERY);
+        let interval = HeartbeatInterval::clamped(self.config.interval);
+        let mesh = self.is_full_mesh();
         let survey = survey.then(|| Survey {
             digest: Tag(self.members.digest()),
             wall: self.now.wall.map(|wall| u64::try_from(wall.as_micros()).unwrap_or(u64::MAX)),
+            contact: if mesh { None } else { self.contacts.tell(interval.get(), now) },
         });
         let voucher = self.write_voucher(at);
         let (standing, epoch) = (self.quorum.standing(), self.quorum.view().map(|view| view.epoch));
@@ -123,7 +126,7 @@ impl Node {
         let heartbeat = Heartbeat {
             seq: Count::clamped(self.beat.seq),
             sent: Micros::of(now),
-            interval: HeartbeatInterval::clamped(self.config.interval),
+            interval,
             ack: peer.heard.map(|(seq, at)| Ack { seq: Count::clamped(seq), held: held(at) }),
             ack_lag: ack_lag.and_then(|lag| u16::try_from(lag).ok()).unwrap_or(u16::MAX),
             standing,
@@ -202,6 +205,9 @@ impl Node {
             let held = Duration::from_micros(u64::from(ack.held));
             let sample = now.saturating_sub(sent.boot).saturating_sub(held);
             peer.rtt = Some(peer.rtt.map_or(sample, |rtt| (7 * rtt + sample) / 8));
+        }
+        if let Some(contact) = beat.survey.as_ref().and_then(|survey| survey.contact.as_ref()) {
+            self.contacts.hear(contact, beat.interval.get(), sent.boot);
         }
         if let Some(voucher) = &beat.voucher {
             self.on_voucher(at, voucher, sent);

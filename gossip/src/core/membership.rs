@@ -231,7 +231,7 @@ impl Node {
                 self.add_peer(&record, true);
             }
         }
-        let renews = self.members.len() <= self.config.full_mesh_max
+        let renews = self.is_full_mesh()
             || self.quorum.view().is_some_and(|view| view.electorate.vouches(&self.identity.storage));
         self.quorum.set_renewing(renews);
         self.publish_opinions();
@@ -248,9 +248,14 @@ impl Node {
         }
     }
 
+    /// Whether all exchange heartbeats with all; otherwise each does with its neighbours on the rings.
+    pub(super) fn is_full_mesh(&self) -> bool {
+        self.members.len() <= self.config.full_mesh_max
+    }
+
     /// Whom this node observes, sorted.
     fn neighbours(&self) -> Vec<Key> {
-        if self.members.len() <= self.config.full_mesh_max {
+        if self.is_full_mesh() {
             return self.members.keys().filter(|&key| key != self.key).collect();
         }
         let mut neighbours = self.rings.neighbours();

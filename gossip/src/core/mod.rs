@@ -14,6 +14,7 @@
 
 pub(crate) mod clock;
 mod command;
+mod contact;
 pub(crate) mod counters;
 mod detector;
 pub(crate) mod event;
@@ -50,6 +51,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::clock::Now;
+use self::contact::Contacts;
 use self::counters::Counters;
 use self::event::{Event, Events};
 use self::heartbeat::Beat;
@@ -171,6 +173,7 @@ pub struct Node {
     seeds: Seeds,
     quorum: Quorum,
     readings: Readings,
+    contacts: Contacts,
     /// Former lives of nodes that have started again, until they are on record as over.
     outlived: Vec<Subject>,
     /// Where voters were heard last, by their disks.
@@ -227,6 +230,7 @@ impl Node {
                 },
             ),
             readings: Readings::default(),
+            contacts: Contacts::default(),
             outlived: Vec::new(),
             voter_addrs: Vec::new(),
             timers: Timers::default(),

@@ -105,7 +105,7 @@ impl Node {
     }
 
     fn observers_of(&self, target: Key) -> Vec<Key> {
-        if self.members.len() <= self.config.full_mesh_max {
+        if self.is_full_mesh() {
             self.members.keys().filter(|&key| key != target).collect()
         } else {
             self.rings.neighbours_of(target, self.members.keys())

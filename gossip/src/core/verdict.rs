@@ -1,13 +1,14 @@
 //! Verdicts: what is decided of a member, and what can be read where nothing is.
 //!
 //! *Dead*, *left* and *suspended* are decided, in views, and the same everywhere in the same order. *Alive* and *undecided*
-//! are this node's own readings of what voters answer to its own heartbeats, with some hysteresis.
+//! are this node's own readings of what voters were known to think a moment ago, with some hysteresis.
 
 use std::collections::BTreeMap;
 
 use super::Node;
+use super::contact::InTouch;
 use super::event::Event;
-use super::identity::{Incarnation, Key, NodeId, StorageId};
+use super::identity::{Incarnation, Key, NodeId};
 use super::opinion::Opinion;
 use super::quorum::{Cause, Epoch, Standing, View, majority};
 
@@ -31,11 +32,7 @@ pub enum Verdict {
         /// In this view.
         epoch: Epoch,
     },
-    /// Nothing can be said: voters disagree, or too few of them are in reach.
-    ///
-    /// Above [`full_mesh_max`](crate::ConfigBuilder::full_mesh_max) this is also what most nodes without a vote say of members
-    /// that are well: only voters, and those who hold or want a lease, exchange heartbeats with a majority of voters. What was
-    /// decided they know like everybody.
+    /// Nothing can be said: voters disagree, or too few of them are known to be well.
     Undecided,
 }
 
@@ -44,7 +41,7 @@ pub enum Verdict {
 pub(super) struct Readings {
     told: BTreeMap<Key, Reading>,
     /// What they were made of.
-    made_of: Option<(u64, Vec<StorageId>, Standing, Epoch)>,
+    made_of: Option<(u64, InTouch, Standing, Epoch)>,
     /// Some reading has changed once, and is told if it stays so.
     unsteady: bool,
 }
@@ -112,12 +109,11 @@ impl Node {
     /// Once an interval: reads anew, if anything that readings are made of has changed.
     pub(super) fn read_verdicts(&mut self) {
         let Some(view) = self.quorum.view().cloned() else { return };
-        let heard = self.voters_in_touch(&view);
-        let made_of = Some((self.revision, heard, self.quorum.standing(), view.epoch));
+        let in_touch = self.voters_in_touch(&view);
+        let made_of = Some((self.revision, in_touch, self.quorum.standing(), view.epoch));
         if made_of == self.readings.made_of && !self.readings.unsteady {
             return;
         }
-        let heard = made_of.as_ref().map(|(_, heard, ..)| heard.clone()).unwrap_or_default();
         self.readings.made_of = made_of;
         self.readings.unsteady = false;
         let members: Vec<(Key, NodeId, Incarnation)> = self
@@ -128,7 +124,7 @@ impl Node {
         self.readings.told.retain(|key, _| members.binary_search_by_key(key, |(k, ..)| *k).is_ok());
         for (key, id, incarnation) in members {
             if view.is_good(&id, incarnation) {
-                let alive = self.is_alive(&view, &heard, key);
+                let alive = self.is_alive(&view, in_touch, key);
                 self.read(key, &id, incarnation, alive);
             }
         }
@@ -149,32 +145,18 @@ impl Node {
         }
     }
 
-    /// Voters that have answered a heartbeat of this node sent lately; itself, if it is one.
-    fn voters_in_touch(&self, view: &View) -> Vec<StorageId> {
-        let since = self.now.boot.saturating_sub(self.config.deaf_after);
-        let answered = |key: Key| {
-            let peer = self.peers.iter().find(|peer| peer.key == key);
-            let acked = peer.and_then(|peer| peer.acked).and_then(|seq| self.beat.sent_at(seq));
-            acked.is_some_and(|sent| sent.boot >= since)
-        };
-        let voters = view.electorate.voters.iter();
-        voters
-            .filter(|(_, name)| **name == self.identity.id || answered(name.key()))
-            .map(|(storage, _)| *storage)
-            .collect()
-    }
-
     /// Whether a majority of voters, all in touch, trusts a member. A voter's answers speak for itself.
     ///
     /// Where voters do not observe everybody, the published accusations of those who do are heard too.
-    fn is_alive(&self, view: &View, heard: &[StorageId], member: Key) -> bool {
-        let mesh = self.members.len() <= self.config.full_mesh_max;
+    fn is_alive(&self, view: &View, in_touch: InTouch, member: Key) -> bool {
+        let mesh = self.is_full_mesh();
         let accusers = self.members.of(member).map_or(0, |slot| usize::from(slot.accusers));
         if !mesh && accusers >= self.config.rings {
             return false;
         }
-        majority(&view.electorate.voters, |voter| {
-            let Some(name) = view.electorate.voters.get(voter).filter(|_| heard.contains(voter)) else {
+        let voters = &view.electorate.voters;
+        majority(voters, |voter| {
+            let Some(name) = voters.get(voter).filter(|_| in_touch.contains(voters, voter)) else {
                 return false;
             };
             name.key() == member || self.opinion_said(name.key(), member) == Opinion::Trust

@@ -280,7 +280,7 @@ impl Node {
     /// Tells neighbours about a view that they may lack: in a full mesh only from where it was decided.
     fn spread(&mut self, view: &View, decided_here: bool) {
         let Some(step) = self.quorum.newest_step() else { return };
-        let mesh = self.members.len() <= self.config.full_mesh_max;
+        let mesh = self.is_full_mesh();
         if mesh && !decided_here {
             return;
         }

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::limits::{Count, HeartbeatInterval, Micros, Padding, Tag};
+use super::limits::{Age, Count, HeartbeatInterval, Micros, Padding, Tag};
 use crate::core::event::Refusal;
 use crate::core::identity::{Incarnation, Key, Life, Version};
 use crate::core::opinion::Opinions;
-use crate::core::quorum::{Envelope, Epoch, Standing, VouchFor};
+use crate::core::quorum::{Envelope, Epoch, Standing, VOTERS_MAX, VouchFor};
 use crate::core::record::Record;
 
 /// What a datagram is about. The order of variants is the wire format: new ones go to the end.
@@ -141,6 +141,17 @@ pub struct Survey {
     pub digest: Tag,
     /// The sender's wall clock, in microseconds since the Unix epoch. It may show anything.
     pub wall: Option<u64>,
+    /// How lately the voters are known to have been alive; from nodes on the rings, once they have a view.
+    pub contact: Option<Contact>,
+}
+
+/// How long ago, at most, each voter of an electorate was alive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contact {
+    /// The electorate that is meant, by the epoch since which it is what it is.
+    pub electorate: Epoch,
+    /// In the order of the voters' disks; none beyond the last.
+    pub ages: [Age; VOTERS_MAX],
 }
 
 /// One of the 64 parts that all keys are divided into by their top six bits.

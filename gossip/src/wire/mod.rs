@@ -24,8 +24,8 @@ mod message;
 mod pack;
 
 pub use frame::{Encoder, Frame, Reject, decode, reseal};
-pub use limits::{Bytes, Count, HeartbeatInterval, Micros, Padding, Tag};
-pub use message::{Ack, Bucket, Head, Heartbeat, Item, Stamp, Sums, Survey, Voucher};
+pub use limits::{Age, Bytes, Count, HeartbeatInterval, Micros, Padding, Tag};
+pub use message::{Ack, Bucket, Contact, Head, Heartbeat, Item, Stamp, Sums, Survey, Voucher};
 pub use pack::{UnpackError, pack, unpack};
 
 pub use crate::core::identity::{Key, Life};

@@ -306,7 +306,7 @@ pub fn settled(world: &World) -> Result<(), String> {
         if mesh && !world.hosts[host].leaving && node.quorum().standing() != Standing::InQuorum {
             return Err(format!("L2: n{host} is {:?}", node.quorum().standing()));
         }
-        for &other in up.iter().filter(|&&other| mesh && !world.hosts[other].leaving) {
+        for &other in up.iter().filter(|&&other| !world.hosts[other].leaving) {
             let verdict = node.verdict(&world.hosts[other].id);
             if verdict != gossip::Verdict::Alive {
                 return Err(format!("L2: n{host} reads {verdict:?} of n{other}"));

@@ -35,7 +35,12 @@ impl<K: Ord, V, const MAX: usize> Table<K, V, MAX> {
 
     /// The value of a key.
     pub fn get(&self, key: &K) -> Option<&V> {
-        self.0.binary_search_by(|(k, _)| k.cmp(key)).ok().map(|at| &self.0[at].1)
+        self.position(key).map(|at| &self.0[at].1)
+    }
+
+    /// Where a key stands in the order of all.
+    pub fn position(&self, key: &K) -> Option<usize> {
+        self.0.binary_search_by(|(k, _)| k.cmp(key)).ok()
     }
 
     /// Whether there is such a key.
@@ -56,7 +61,7 @@ impl<K: Ord, V, const MAX: usize> Table<K, V, MAX> {
 
     /// Takes an entry out.
     pub fn remove(&mut self, key: &K) -> Option<V> {
-        let at = self.0.binary_search_by(|(k, _)| k.cmp(key)).ok()?;
+        let at = self.position(key)?;
         Some(self.0.remove(at).1)
     }
 
