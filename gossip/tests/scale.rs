@@ -143,7 +143,9 @@ fn measure(nodes: usize, idle: u64) -> Row {
 
 fn table(rows: &[Row]) {
     println!(
-        "| nodes | B/s a node | datagrams/s a node | longest datagram, B | join known to all, intervals | newcomer knows all, s | crash known to all, intervals | of it after the first suspicion | first view at all, s | death known to all, s |"
+        "| nodes | B/s a node | datagrams/s a node | longest datagram, B \
+         | join known to all, intervals | newcomer knows all, s | crash known to all, intervals \
+         | of it after the first suspicion | first view at all, s | death known to all, s |"
     );
     println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
     for row in rows {

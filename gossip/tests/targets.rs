@@ -142,7 +142,8 @@ fn random_loss_makes_no_lasting_suspicion() {
             }
         }
         println!(
-            "loss {loss}: {suspicions} suspicions in 5 x 60 s, {early} of them in the first 5 s, together {:.1} s, the longest {:.3} s",
+            "loss {loss}: {suspicions} suspicions in 5 x 60 s, {early} of them in the first 5 s, \
+             together {:.1} s, the longest {:.3} s",
             suspect_time as f64 / 1e9,
             longest as f64 / 1e9
         );

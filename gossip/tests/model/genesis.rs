@@ -1,7 +1,7 @@
 //! Founding: three names that were told each other's, whose disks may be lost before and after (I1).
 //!
-//! The real [`Quorum`] gathers, agrees and opens. Which process of a name a host has heard is any that there ever was. Messages stay
-//! on their way for ever and reach whoever bears the name. Disks are lost at any moment, two of them altogether: if all
+//! The real [`Quorum`] gathers, agrees and opens. Which process of a name a host has heard is any that there ever was. Messages
+//! stay on their way for ever and reach whoever bears the name. Disks are lost at any moment, two of them altogether: if all
 //! three were, nothing of the first history would be left to contradict.
 
 use std::fmt;

@@ -1,0 +1,102 @@
+//! What a voter answers when it is asked about somebody, and how long an answer counts (D4, E1).
+
+use gossip::core::quorum::{Delta, Envelope, Message, Output, Recipient, Subject};
+use gossip::wire::Key;
+use gossip::{Now, Opinion};
+
+use crate::bench::Bench;
+use crate::names::{MS, disk, id, subject, subjects};
+
+/// The answer that a voter gives to a question about a subject, if it gives one at once.
+fn answer(voter: &mut Bench, about: Subject) -> Option<Opinion> {
+    voter.hear(1, Message::Ask { question: 1, subject: about });
+    voter.outputs().into_iter().find_map(|output| match output {
+        Output::Send { message: Message::Answer { opinion, .. }, .. } => Some(opinion),
+        _ => None,
+    })
+}
+
+#[test]
+fn a_voter_knows_that_its_own_former_life_is_over() {
+    let mut voter = Bench::new("b", 2, 5);
+    assert_eq!(answer(&mut voter, subject("b", 5)), Some(Opinion::Trust), "whoever answers lives");
+    assert_eq!(answer(&mut voter, subject("b", 4)), Some(Opinion::Suspect));
+}
+
+impl Bench {
+    /// Answers all questions about somebody that this voter, the first one, has asked: for itself, and for both others.
+    fn answer_all(&mut self, opinion: Opinion) -> usize {
+        let outputs = self.outputs();
+        let mut answered = 0;
+        for output in outputs {
+            if let Output::Send { to: Recipient::Voter(to), message: Message::Ask { question, subject } } =
+                output
+            {
+                self.hear(to.0[0], Message::Answer { question, subject, opinion });
+                answered += 1;
+            }
+        }
+        answered
+    }
+}
+
+/// D4: a suspension, and its end, make all answers void that were asked for before, however fresh. Else the voter that still has
+/// the old ones goes on suspending whom another has just had restored.
+#[test]
+fn an_answer_from_before_a_restoration_suspends_nobody() {
+    let mut voter = Bench::new("a", 1, 1);
+    voter.sees.whom = Some((subject("x", 1), Opinion::Suspect));
+    voter.wait(MS);
+    assert_eq!(voter.answer_all(Opinion::Suspect), 3);
+    assert_eq!(voter.proposal(1), Some(Delta::Suspend(subjects("x", 1))));
+    voter.learn(Delta::Suspend(subjects("x", 1)));
+    voter.write(true);
+    voter.learn(Delta::Restore(subject("x", 1)));
+    voter.write(true);
+    voter.wait(MS);
+    assert_eq!(voter.proposal(1), None);
+    // Who is suspected still is asked about anew.
+    voter.wait(1000 * MS);
+    assert_eq!(voter.answer_all(Opinion::Suspect), 3);
+    assert_eq!(voter.proposal(1), Some(Delta::Suspend(subjects("x", 1))));
+}
+
+/// What a voter answers about a node that it does not observe, if so many of its four observers suspect it and the others say
+/// nothing, and at last whether it called that node itself.
+fn answer_on_testimony(suspect: usize) -> (Option<Opinion>, bool) {
+    let mut voter = Bench::new("b", 2, 1);
+    voter.sees.observers = (1..=4).map(Key).collect();
+    voter.hear(1, Message::Ask { question: 2, subject: subject("y", 1) });
+    let mut said = 0;
+    for output in voter.outputs() {
+        if let Output::Send { to: observer, message: Message::Inquire { question, .. } } = output
+            && said < suspect
+        {
+            let message = Message::Testimony { question, opinion: Opinion::Suspect };
+            let envelope = Envelope { genesis: voter.chain.genesis, from: disk(9), message };
+            voter.quorum.handle_message(Now::from(voter.now), &voter.sees, observer, &envelope);
+            said += 1;
+        }
+    }
+    voter.wait(200 * MS);
+    let (mut opinion, mut called) = (None, false);
+    for output in voter.outputs() {
+        match output {
+            Output::Send { message: Message::Answer { question: 2, opinion: said, .. }, .. } => {
+                opinion = Some(said);
+            }
+            Output::Call { member, .. } => called |= member == id("y").key(),
+            _ => {}
+        }
+    }
+    (opinion, called)
+}
+
+/// E1: observers that do not answer leave the count; of those that do, more than half decide. If fewer than half answer, the
+/// voter calls the node itself.
+#[test]
+fn observers_that_do_not_answer_leave_the_count() {
+    assert_eq!(answer_on_testimony(2), (Some(Opinion::Suspect), false));
+    assert_eq!(answer_on_testimony(1), (None, true));
+    assert_eq!(answer_on_testimony(0), (None, true));
+}

@@ -1,0 +1,46 @@
+//! What the node under test observes of others.
+
+use gossip::core::quorum::{Sighting, Subject, Witness};
+use gossip::wire::Key;
+use gossip::{Identity, NodeId, Opinion};
+
+/// What a node observes: one subject, or nobody.
+#[derive(Default)]
+pub struct Sees {
+    pub whom: Option<(Subject, Opinion)>,
+    pub heard: Vec<Identity>,
+    /// Who observes everybody else.
+    pub observers: Vec<Key>,
+}
+
+impl Witness for Sees {
+    fn sight(&self, subject: &Subject) -> Option<Sighting> {
+        let (whom, opinion) = self.whom.as_ref()?;
+        (whom.id == subject.id).then_some(Sighting {
+            opinion: *opinion,
+            outlived: subject.incarnation < whom.incarnation,
+            deaf: false,
+            isolated: false,
+        })
+    }
+
+    fn suspects(&self) -> Vec<Subject> {
+        self.whom
+            .iter()
+            .filter(|(_, opinion)| *opinion == Opinion::Suspect)
+            .map(|(whom, _)| whom.clone())
+            .collect()
+    }
+
+    fn trusts(&self, _: &NodeId) -> bool {
+        true
+    }
+
+    fn identity(&self, name: &NodeId) -> Option<Identity> {
+        self.heard.iter().find(|identity| identity.id == *name).cloned()
+    }
+
+    fn observers(&self, _: &Subject) -> Vec<Key> {
+        self.observers.clone()
+    }
+}
