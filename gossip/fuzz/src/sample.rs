@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gossip::wire::{
-    Ack, Bucket, Count, Doubt, Doubts, Encoder, Head, Heartbeat, HeartbeatInterval, Item, Key, Level,
-    Message, Micros, Opinions, Padding, Stamp, Standing, Sums, Survey, Tag, Voucher,
+    Ack, Age, Bucket, Contact, Count, Doubt, Doubts, Encoder, Head, Heartbeat, HeartbeatInterval, Item, Key,
+    Level, Message, Micros, Opinions, Padding, Stamp, Standing, Sums, Survey, Tag, Voucher,
 };
 use gossip::{DATAGRAM_MAX, Epoch, Incarnation, Opinion, Record, Refusal, Status, Version};
 
@@ -56,7 +56,14 @@ fn first() -> Head {
             electorate: Epoch::GENESIS,
             length: cast::founders().vouch_for,
         }),
-        survey: Some(Survey { digest: Tag(6), wall: Some(1_700_000_000_000_000) }),
+        survey: Some(Survey {
+            digest: Tag(6),
+            wall: Some(1_700_000_000_000_000),
+            contact: Some(Contact {
+                electorate: Epoch::GENESIS,
+                ages: [Age::at_least(Some(Duration::from_millis(250)), Duration::from_millis(100)); 9],
+            }),
+        }),
     })
 }
 
