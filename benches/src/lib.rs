@@ -16,8 +16,11 @@ pub mod adversity;
 pub mod baselines;
 pub mod bootstrap;
 pub mod calibration;
+pub mod command_line;
 pub mod detector;
 pub mod ours;
+#[cfg(unix)]
+mod out;
 pub mod parallel;
 pub mod qos;
 pub mod registry;
