@@ -22,6 +22,7 @@ pub mod ours;
 #[cfg(unix)]
 mod out;
 pub mod parallel;
+mod plot;
 pub mod qos;
 pub mod registry;
 pub mod replay;

@@ -6,25 +6,25 @@ use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, Value
 
 /// From the lower to the upper end, both positive.
 #[derive(Debug, Clone)]
-pub(super) struct Decades {
+pub(crate) struct Decades {
     range: Range<f64>,
     text: fn(i32) -> String,
 }
 
 impl Decades {
     /// Ticks written out: 0.1, 1, 10, 100.
-    pub(super) fn plain(range: Range<f64>) -> Self {
+    pub(crate) fn plain(range: Range<f64>) -> Self {
         Self { range, text: |exponent| format!("{}", 10f64.powi(exponent)) }
     }
 
     /// Ticks as powers: 10⁻³.
-    pub(super) fn powers(range: Range<f64>) -> Self {
+    pub(crate) fn powers(range: Range<f64>) -> Self {
         Self { range, text: power }
     }
 }
 
 /// What the values span, with some air, within `limits`; all of `limits` if there are none.
-pub(super) fn spanning(values: impl Iterator<Item = f64>, limits: Range<f64>) -> Range<f64> {
+pub(crate) fn spanning(values: impl Iterator<Item = f64>, limits: Range<f64>) -> Range<f64> {
     const AIR: f64 = 1.25;
     let (low, high) = values.fold((f64::INFINITY, 0.0), |(low, high), v| (v.min(low), v.max(high)));
     if low > high {
