@@ -51,7 +51,7 @@ fn a_hundred_nodes_that_start_together_find_each_other() {
 
 #[test]
 fn when_half_of_a_hundred_crash_together_the_others_hold_together() {
-    let mut world = acquainted(100, 1);
+    let mut world = acquainted(100, 1, &mut |_, _| ());
     world.run_for(Duration::from_secs(20));
     for index in (0..100).step_by(2) {
         world.crash(index);
@@ -72,7 +72,7 @@ fn when_half_of_a_hundred_crash_together_the_others_hold_together() {
 /// cannot suspect them; that they say so is enough for the voters to ask, and to call the dead themselves.
 #[test]
 fn who_dies_with_its_neighbourhood_is_put_on_record() {
-    let mut world = acquainted_by(config(100).full_mesh_max(8).rings(2), 120, 1);
+    let mut world = acquainted_by(config(100).full_mesh_max(8).rings(2), 120, 1, &mut |_, _| ());
     world.run_for(Duration::from_secs(20));
     for index in (0..120).filter(|index| index % 6 != 0 && *index > 4) {
         world.crash(index);

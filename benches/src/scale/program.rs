@@ -52,18 +52,17 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     let mut results = Results::default();
     // Before anything is measured in vain.
     report::write(&results, &context, &arguments.out)?;
-    let work = |sizes: &[usize], takes| sizes.iter().sum::<usize>() as u64 * takes;
-    let mut progress = Progress::new(work(&nodes, Size::TAKES) + work(&halves, Halves::TAKES));
+    let mut progress = Progress::new(work(&nodes, Size::takes) + work(&halves, Halves::takes));
     for nodes in nodes {
-        progress.begin(format!("{nodes} nodes"), nodes, Size::TAKES);
-        let size = Size::measure(nodes, arguments.seed, &mut |doing, now| progress.at(doing, now));
+        progress.begin(format!("{nodes} nodes"), nodes, Size::takes(nodes));
+        let size = Size::measure(nodes, arguments.seed, &mut |doing, done| progress.at(doing, done));
         results.sizes.push(size.map_err(|what| failed(&what, arguments))?);
         progress.end();
         report::write(&results, &context, &arguments.out)?;
     }
     for nodes in halves {
-        progress.begin(format!("halves of {nodes}"), nodes, Halves::TAKES);
-        let halves = Halves::measure(nodes, arguments.seed, &mut |doing, now| progress.at(doing, now));
+        progress.begin(format!("halves of {nodes}"), nodes, Halves::takes(nodes));
+        let halves = Halves::measure(nodes, arguments.seed, &mut |doing, done| progress.at(doing, done));
         results.halves.push(halves.map_err(|what| failed(&what, arguments))?);
         progress.end();
         report::write(&results, &context, &arguments.out)?;
@@ -76,6 +75,11 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     }
     println!("\nWritten to {}", arguments.out.display());
     Ok(broken.is_empty())
+}
+
+/// Of all sizes together, if each goes so far.
+fn work(sizes: &[usize], takes: fn(usize) -> u64) -> u64 {
+    sizes.iter().map(|&nodes| nodes as u64 * takes(nodes)).sum()
 }
 
 fn ascending(sizes: &[u32]) -> Vec<usize> {

@@ -4,7 +4,10 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// A bar on a terminal; elsewhere, such as in a log, a line whenever something else is begun.
+/// Without a bar, something is said at least this often.
+const SILENCE_MAX: Duration = Duration::from_secs(30);
+
+/// A bar on a terminal; elsewhere, such as in a log, a line whenever something else is begun, and now and then.
 #[derive(Debug)]
 pub(super) struct Progress {
     bar: ProgressBar,
@@ -13,13 +16,15 @@ pub(super) struct Progress {
     what: String,
     nodes: u64,
     doing: &'static str,
-    /// Work before this measurement, and after it, in nodes times nanoseconds of virtual time.
+    /// When a line was last written, where there is no bar.
+    told: Instant,
+    /// Work before this measurement, and after it: nodes times how far each goes.
     before: u64,
     after: u64,
 }
 
 impl Progress {
-    /// Of so much work, which is nodes times nanoseconds of virtual time.
+    /// Of so much work: nodes times how far each goes.
     pub(super) fn new(work: u64) -> Self {
         let bar = ProgressBar::new(work);
         let style = "{bar:20} {percent:>3} %, {elapsed}, about {eta} to go | {msg}";
@@ -28,30 +33,37 @@ impl Progress {
         }
         // A moment of many nodes takes long.
         bar.enable_steady_tick(Duration::from_secs(1));
-        Self { bar, began: Instant::now(), what: String::new(), nodes: 0, doing: "", before: 0, after: 0 }
+        let now = Instant::now();
+        Self { bar, began: now, what: String::new(), nodes: 0, doing: "", told: now, before: 0, after: 0 }
     }
 
-    /// A measurement begins, of so many nodes for about so long.
+    /// A measurement begins, of so many nodes that go about so far.
     pub(super) fn begin(&mut self, what: String, nodes: usize, takes: u64) {
         (self.what, self.nodes, self.doing) = (what, nodes as u64, "");
         self.before = self.after;
         self.after = self.before + self.nodes * takes;
     }
 
-    /// It has come to this moment of virtual time.
-    pub(super) fn at(&mut self, doing: &'static str, now: u64) {
-        self.bar.set_position((self.before + self.nodes * now).min(self.after));
-        self.bar.set_message(format!("{}: {doing}, {:.1} s simulated", self.what, now as f64 / 1e9));
-        if self.bar.is_hidden() && doing != self.doing {
-            eprintln!("{:>4} s  {}: {doing}", self.began.elapsed().as_secs(), self.what);
+    /// It has come so far.
+    pub(super) fn at(&mut self, doing: &'static str, done: u64) {
+        let position = (self.before + self.nodes * done).min(self.after);
+        self.bar.set_position(position);
+        if self.bar.is_hidden() && (doing != self.doing || self.told.elapsed() >= SILENCE_MAX) {
+            let percent = 100 * u128::from(position) / u128::from(self.bar.length().unwrap_or(1).max(1));
+            let seconds = self.began.elapsed().as_secs();
+            eprintln!("{seconds:>4} s, {percent:>3} %  {}: {doing}", self.what);
+            self.told = Instant::now();
         }
-        self.doing = doing;
+        if doing != self.doing {
+            self.bar.set_message(format!("{}: {doing}", self.what));
+            self.doing = doing;
+        }
     }
 
     /// The measurement has ended.
     pub(super) fn end(&self) {
         self.bar.set_position(self.after);
-        let line = format!("{:>4} s  {}: measured", self.began.elapsed().as_secs(), self.what);
+        let line = format!("{:>4} s         {}: measured", self.began.elapsed().as_secs(), self.what);
         self.bar.suspend(|| eprintln!("{line}"));
     }
 

@@ -4,7 +4,7 @@ use super::super::network::Rule;
 use super::super::world::World;
 use super::super::{Nanos, SECOND, check};
 use super::acquainted::{INTERVAL, acquainted};
-use super::watch::{Watch, run};
+use super::watch::{INTRODUCTION, Watch, run};
 
 /// How long the halves are apart before they change, and after.
 const APART: Nanos = 60 * SECOND;
@@ -24,13 +24,14 @@ pub struct Halves {
 }
 
 impl Halves {
-    /// About how much virtual time the measurement takes.
-    pub const TAKES: Nanos = BEFORE + 2 * APART + 4 * SECOND;
+    /// About how far the measurement of so many nodes goes, as it tells those who watch.
+    pub fn takes(nodes: usize) -> Nanos {
+        INTRODUCTION * nodes as Nanos + BEFORE + 2 * APART + 4 * SECOND
+    }
 
     /// Measures a cluster of so many nodes; fails if its halves do not find together.
     pub fn measure(nodes: usize, seed: u64, watch: Watch<'_>) -> Result<Self, String> {
-        watch("introducing all to all", 0);
-        let mut world = acquainted(nodes, seed);
+        let mut world = acquainted(nodes, seed, watch);
         run(&mut world, BEFORE, "settling", watch);
         world.network.rules.push((0, Rule::Partition((0..nodes / 2).collect())));
         run(&mut world, APART, "halves apart", watch);

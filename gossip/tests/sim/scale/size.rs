@@ -7,7 +7,7 @@ use gossip::{Event, NodeId, Opinion, Verdict};
 use super::super::world::{Step, World};
 use super::super::{Nanos, SECOND};
 use super::acquainted::{INTERVAL, acquainted};
-use super::watch::{Watch, run};
+use super::watch::{self, INTRODUCTION, Watch, run};
 
 /// How long nodes settle, and how long they are then left alone to see what they send.
 const SETTLE: Nanos = 12 * SECOND;
@@ -38,13 +38,14 @@ pub struct Size {
 }
 
 impl Size {
-    /// About how much virtual time the measurement takes.
-    pub const TAKES: Nanos = SETTLE + IDLE + 3 * SECOND;
+    /// About how far the measurement of so many nodes goes, as it tells those who watch.
+    pub fn takes(nodes: usize) -> Nanos {
+        INTRODUCTION * nodes as Nanos + SETTLE + IDLE + 3 * SECOND
+    }
 
     /// Measures a cluster of so many nodes; fails if some news never reaches everybody.
     pub fn measure(nodes: usize, seed: u64, watch: Watch<'_>) -> Result<Self, String> {
-        watch("introducing all to all", 0);
-        let mut world = acquainted(nodes, seed);
+        let mut world = acquainted(nodes, seed, watch);
         let view = |event: &Event| matches!(event, Event::View { .. });
         let [(_, founded)] = spread(&mut world, nodes, [&view], "founding", watch)?;
         run(&mut world, SETTLE, "settling", watch);
@@ -139,7 +140,7 @@ fn spread<const N: usize>(
             return Err(format!("{doing}: only {told:?} of {tell} nodes were told within a minute"));
         };
         if world.now >= shown {
-            watch(doing, world.now);
+            watch(doing, watch::done(world));
             shown = world.now + INTERVAL;
         }
         let Step::Host(host, events) = step else { continue };
