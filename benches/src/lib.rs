@@ -8,7 +8,8 @@
 //! Nothing there reads a clock or a random source of its own: two runs with the same traces and the same seed write
 //! the same numbers.
 //!
-//! Beside it, and apart from it, `adversity` watches real processes under faults; it needs signals, and so Unix.
+//! Beside it, and apart from it, `adversity` watches real processes under faults; it needs signals, and so Unix; and `scale` measures
+//! simulated clusters of many nodes.
 
 pub mod ablation;
 #[cfg(unix)]
@@ -16,13 +17,18 @@ pub mod adversity;
 pub mod baselines;
 pub mod bootstrap;
 pub mod calibration;
+pub mod command_line;
 pub mod detector;
+mod number;
 pub mod ours;
+mod out;
 pub mod parallel;
+mod plot;
 pub mod qos;
 pub mod registry;
 pub mod replay;
 pub mod report;
+pub mod scale;
 pub mod study;
 pub mod sweep;
 pub mod synthetic;

@@ -1,6 +1,6 @@
 //! The command line, and the order of things in a run.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{bail, ensure};
@@ -14,6 +14,7 @@ use super::report;
 use super::run::{End, Outcome, Run};
 use super::scenario::{self, Scenario};
 use super::soak;
+use crate::command_line::command_line;
 
 /// Nodes of a run that does not say how many, and of a quick one.
 const NODES: usize = 20;
@@ -123,7 +124,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     interrupt::listen()?;
     let outcomes = play_all(arguments, &run, &scenarios, &systems)?;
     let context = report::Context {
-        command: command_line(std::env::args().skip(1)),
+        command: command_line("adversity", std::env::args().skip(1)),
         seed: run.seed,
         network: run.backend.word(),
     };
@@ -284,20 +285,6 @@ fn progress_bar(steps: u64) -> ProgressBar {
     }
     bar.tick();
     bar
-}
-
-/// As it can be typed again, without the directories of this machine.
-fn command_line(arguments: impl Iterator<Item = String>) -> String {
-    let mut text = String::from("cargo run --release -p benches --bin adversity");
-    for (place, argument) in arguments.enumerate() {
-        text.push_str(if place == 0 { " -- " } else { " " });
-        let path = Path::new(&argument);
-        match path.file_name() {
-            Some(name) if path.is_absolute() => text.push_str(&format!("…/{}", name.to_string_lossy())),
-            _ => text.push_str(&argument),
-        }
-    }
-    text
 }
 
 #[cfg(test)]

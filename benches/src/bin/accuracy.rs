@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
+use benches::command_line::command_line;
 use benches::detector::Spec;
 use benches::registry::{ABLATIONS, DETECTORS};
 use benches::replay::Replay;
@@ -84,7 +85,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let study = Study::run(&specs, replays, effort, &|| bar.inc(1));
     bar.finish_and_clear();
     let context = report::Context {
-        command: command_line(std::env::args().skip(1)),
+        command: command_line("accuracy", std::env::args().skip(1)),
         seed: arguments.seed,
         quick_rows: arguments.quick.then_some(QUICK_ROWS),
     };
@@ -161,20 +162,6 @@ fn progress_bar(steps: u64) -> ProgressBar {
     bar
 }
 
-/// As it can be typed again, without the directories of this machine.
-fn command_line(arguments: impl Iterator<Item = String>) -> String {
-    let mut text = String::from("cargo run --release -p benches --bin accuracy");
-    for (place, argument) in arguments.enumerate() {
-        text.push_str(if place == 0 { " -- " } else { " " });
-        let path = Path::new(&argument);
-        match path.file_name() {
-            Some(name) if path.is_absolute() => text.push_str(&format!("…/{}", name.to_string_lossy())),
-            _ => text.push_str(&argument),
-        }
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -202,11 +189,5 @@ mod tests {
         for text in ["0", "-1", "1", "nan", "x"] {
             assert!(budget(text).unwrap_err().contains("between 1e-9 and 0.5"), "{text}");
         }
-    }
-
-    #[test]
-    fn the_command_line_is_shown_without_machine_paths() {
-        let shown = command_line(["--trace", "/home/me/a.csv", "--seed", "2"].map(String::from).into_iter());
-        assert_eq!(shown, "cargo run --release -p benches --bin accuracy -- --trace …/a.csv --seed 2");
     }
 }

@@ -22,6 +22,7 @@ pub mod mutant_quorum;
 pub mod network;
 pub mod rng;
 pub mod run;
+pub mod scale;
 pub mod world;
 
 /// Nanoseconds of true time, which no host can see.

@@ -9,12 +9,12 @@ mod markdown;
 mod raw;
 mod timeline;
 
-use std::fs;
 use std::path::Path;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 
 use super::run::{End, Outcome};
+use crate::out::write;
 
 /// What the reader must know about the run beyond its outcomes.
 #[derive(Debug, Clone)]
@@ -46,11 +46,4 @@ pub(crate) fn summary(outcomes: &[Outcome], context: &Context, out: &Path) -> an
     write(out, "claims.csv", csv::claims(outcomes).as_bytes())?;
     write(out, "verdicts.csv", csv::verdicts(outcomes).as_bytes())?;
     write(out, "figures.csv", csv::figures(outcomes).as_bytes())
-}
-
-fn write(out: &Path, name: &str, content: &[u8]) -> anyhow::Result<()> {
-    let path = out.join(name);
-    let advice = || format!("{}; give a directory that can be written with --out", path.display());
-    fs::create_dir_all(path.parent().unwrap_or(out)).with_context(advice)?;
-    fs::write(&path, content).with_context(advice)
 }

@@ -2,10 +2,10 @@
 
 use plotters::prelude::*;
 
-use super::frame::{self, FONT};
-use super::style::Style;
-use super::{Area, Drawn};
+use super::detectors;
 use crate::calibration::Level;
+use crate::plot::frame::{self, FONT};
+use crate::plot::{Area, Drawn};
 use crate::study::{Calibration, Study};
 use crate::trace::Nature;
 
@@ -40,7 +40,7 @@ pub(crate) fn draw(study: &Study) -> Drawn<String> {
 
 fn detector(area: &Area<'_>, study: &Study, index: usize, calibration: &Calibration) -> Drawn {
     let outcome = &study.outcomes[index];
-    let style = Style::of(index, &outcome.spec);
+    let style = detectors::style(index, &outcome.spec);
     let mut chart = ChartBuilder::on(area)
         .margin(8)
         .margin_right(14)

@@ -2,10 +2,11 @@
 
 use plotters::prelude::*;
 
-use super::axis::{Decades, spanning};
-use super::frame::{self, FONT};
-use super::style::Style;
-use super::{Area, Drawn};
+use super::detectors;
+use crate::plot::axis::{Decades, spanning};
+use crate::plot::frame::{self, FONT};
+use crate::plot::style::Style;
+use crate::plot::{Area, Drawn};
 use crate::report::aggregate::{self, Judged};
 use crate::study::{Outcome, Study};
 
@@ -25,7 +26,7 @@ pub(crate) fn draw(study: &Study) -> Drawn<String> {
                        No point where a link cannot be tuned to the budget.";
         let body = frame::sheet(&area, "3. Tuned on the first half, judged on the second", reading)?;
         let (panels, legend) = body.split_horizontally(2 * PANEL.0);
-        frame::legend(&legend, study, 1, |_| true)?;
+        detectors::legend(&legend, study, 1, |_| true)?;
         let (kept, cost) = panels.split_horizontally(PANEL.0);
         promise(&kept, study)?;
         price(&cost, study)?;
@@ -56,9 +57,9 @@ fn promise(area: &Area<'_>, study: &Study) -> Drawn {
         (0..=DIAGONAL_STEPS).map(|i| (low + (high - low) * f64::from(i) / f64::from(DIAGONAL_STEPS)).exp());
     let diagonal = diagonal.map(|rate| (rate, rate));
     chart.draw_series(DashedLineSeries::new(diagonal, 6, 4, BLACK.mix(0.5).stroke_width(1)))?;
-    for (index, outcome) in frame::back_to_front(study) {
+    for (index, outcome) in detectors::back_to_front(study) {
         let line = line(study, outcome, |judged| (judged.budget, judged.mean_rate));
-        let style = Style::of(index, &outcome.spec);
+        let style = detectors::style(index, &outcome.spec);
         chart.draw_series(std::iter::once(PathElement::new(line.clone(), style.line())))?;
         chart.draw_series(line.into_iter().map(|at| style.marker(at)))?;
     }
@@ -66,10 +67,10 @@ fn promise(area: &Area<'_>, study: &Study) -> Drawn {
 }
 
 fn price(area: &Area<'_>, study: &Study) -> Drawn {
-    let lines: Vec<(Style, Vec<(f64, f64)>)> = frame::back_to_front(study)
+    let lines: Vec<(Style, Vec<(f64, f64)>)> = detectors::back_to_front(study)
         .into_iter()
         .map(|(index, outcome)| {
-            (Style::of(index, &outcome.spec), line(study, outcome, |j| (j.detection, j.mean_rate)))
+            (detectors::style(index, &outcome.spec), line(study, outcome, |j| (j.detection, j.mean_rate)))
         })
         .collect();
     let times = lines.iter().flat_map(|(_, line)| line.iter().map(|(time, _)| *time));

@@ -2,10 +2,11 @@
 
 use plotters::prelude::*;
 
-use super::axis::{Decades, spanning};
-use super::frame::{self, FONT, marked};
-use super::style::Style;
-use super::{Area, Drawn};
+use super::detectors;
+use crate::plot::axis::{Decades, spanning};
+use crate::plot::frame::{self, FONT, marked};
+use crate::plot::style::Style;
+use crate::plot::{Area, Drawn};
 use crate::report::aggregate;
 use crate::study::{Outcome, Study};
 use crate::trace::Nature;
@@ -29,7 +30,7 @@ pub(crate) fn draw(study: &Study) -> Drawn<String> {
                        worst link, and quick on all.";
         let body = frame::sheet(&area, "2. One threshold for all links", reading)?;
         let (panels, legend) = body.split_horizontally(panels_width);
-        frame::legend(&legend, study, 1, |_| true)?;
+        detectors::legend(&legend, study, 1, |_| true)?;
         for (nature, panel) in natures.iter().zip(panels.split_evenly((1, natures.len().max(1)))) {
             links(&panel, study, *nature)?;
         }
@@ -40,9 +41,9 @@ pub(crate) fn draw(study: &Study) -> Drawn<String> {
 
 fn links(area: &Area<'_>, study: &Study, nature: Nature) -> Drawn {
     let title = format!("{} {} links", study.long(nature).count(), nature.word());
-    let lines: Vec<(Style, Vec<(f64, f64)>)> = frame::back_to_front(study)
+    let lines: Vec<(Style, Vec<(f64, f64)>)> = detectors::back_to_front(study)
         .into_iter()
-        .map(|(index, outcome)| (Style::of(index, &outcome.spec), line(study, outcome, nature)))
+        .map(|(index, outcome)| (detectors::style(index, &outcome.spec), line(study, outcome, nature)))
         .collect();
     let times = lines.iter().flat_map(|(_, line)| line.iter().map(|(time, _)| *time));
     let mut chart = ChartBuilder::on(area)

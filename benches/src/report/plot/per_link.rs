@@ -2,10 +2,10 @@
 
 use plotters::prelude::*;
 
-use super::axis::Decades;
-use super::frame::{self, FONT, marked};
-use super::style::Style;
-use super::{Area, Drawn};
+use super::detectors;
+use crate::plot::axis::Decades;
+use crate::plot::frame::{self, FONT, marked};
+use crate::plot::{Area, Drawn};
 use crate::study::{Origin, Study};
 
 const COLUMNS: usize = 4;
@@ -27,7 +27,7 @@ pub(crate) fn draw(study: &Study) -> Drawn<String> {
                        good as anything.";
         let body = frame::sheet(&area, "1. Per link: detection time against mistake rate", reading)?;
         let (legend, panels) = body.split_vertically(legend_height);
-        frame::legend(&legend, study, LEGEND_COLUMNS, |_| true)?;
+        detectors::legend(&legend, study, LEGEND_COLUMNS, |_| true)?;
         let panels = panels.split_evenly((rows as usize, COLUMNS));
         for (trace, panel) in (0..study.replays.len()).zip(&panels) {
             link(panel, study, trace)?;
@@ -57,8 +57,8 @@ fn link(area: &Area<'_>, study: &Study, trace: usize) -> Drawn {
         .x_desc("mean detection time T_D (intervals)")
         .y_desc("mistakes per gap λ_M")
         .draw()?;
-    for (index, outcome) in frame::back_to_front(study) {
-        let style = Style::of(index, &outcome.spec);
+    for (index, outcome) in detectors::back_to_front(study) {
+        let style = detectors::style(index, &outcome.spec);
         let line: Vec<(f64, f64)> = outcome
             .points
             .iter()

@@ -4,33 +4,53 @@ use std::ops::Range;
 
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 
+use crate::number::grouped;
+
 /// From the lower to the upper end, both positive.
 #[derive(Debug, Clone)]
-pub(super) struct Decades {
+pub(crate) struct Decades {
     range: Range<f64>,
     text: fn(i32) -> String,
 }
 
 impl Decades {
     /// Ticks written out: 0.1, 1, 10, 100.
-    pub(super) fn plain(range: Range<f64>) -> Self {
+    pub(crate) fn plain(range: Range<f64>) -> Self {
         Self { range, text: |exponent| format!("{}", 10f64.powi(exponent)) }
     }
 
+    /// Ticks as numbers of things: 100, 1,000, 10,000.
+    pub(crate) fn counts(range: Range<f64>) -> Self {
+        Self { range, text: |exponent| grouped(10f64.powi(exponent) as usize) }
+    }
+
     /// Ticks as powers: 10⁻³.
-    pub(super) fn powers(range: Range<f64>) -> Self {
+    pub(crate) fn powers(range: Range<f64>) -> Self {
         Self { range, text: power }
     }
 }
 
+/// How much further than the values a range reaches.
+const AIR: f64 = 1.25;
+
 /// What the values span, with some air, within `limits`; all of `limits` if there are none.
-pub(super) fn spanning(values: impl Iterator<Item = f64>, limits: Range<f64>) -> Range<f64> {
-    const AIR: f64 = 1.25;
-    let (low, high) = values.fold((f64::INFINITY, 0.0), |(low, high), v| (v.min(low), v.max(high)));
+pub(crate) fn spanning(values: impl Iterator<Item = f64>, limits: Range<f64>) -> Range<f64> {
+    let (low, high) = ends(values);
     if low > high {
         return limits;
     }
     (low / AIR).max(limits.start)..(high * AIR).min(limits.end)
+}
+
+/// The whole decades that the values span, with some air; there must be some, all positive.
+pub(crate) fn decades(values: impl Iterator<Item = f64>) -> Range<f64> {
+    let (low, high) = ends(values);
+    let (low, high) = ((low.log10() + 1e-9).floor(), (high.log10() - 1e-9).ceil());
+    10f64.powf(low) / AIR..10f64.powf(high) * AIR
+}
+
+fn ends(values: impl Iterator<Item = f64>) -> (f64, f64) {
+    values.fold((f64::INFINITY, 0.0), |(low, high), v| (v.min(low), v.max(high)))
 }
 
 impl Ranged for Decades {
@@ -91,6 +111,14 @@ mod tests {
         let spanned = spanning([2.0, 50.0].into_iter(), 0.1..60.0);
         assert_eq!(spanned, 1.6..60.0);
         assert_eq!(spanning(std::iter::empty(), 0.1..60.0), 0.1..60.0);
+    }
+
+    #[test]
+    fn whole_decades_have_a_tick_at_either_end() {
+        for (values, range) in [([100.0, 100.0], 80.0..125.0), ([200.0, 1000.0], 80.0..1250.0)] {
+            assert_eq!(decades(values.into_iter()), range);
+        }
+        assert_eq!(Decades::counts(80.0..12_500.0).format_ext(&10_000.0), "10,000");
     }
 
     #[test]

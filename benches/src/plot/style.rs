@@ -1,9 +1,7 @@
-//! One colour and marker per detector, the same in every picture.
+//! Colours and markers.
 
 use plotters::element::ComposedElement;
 use plotters::prelude::*;
-
-use crate::detector::Spec;
 
 /// Okabe and Ito's, without black, which is ours, and with the yellow darkened for a white ground.
 const COLOURS: [RGBColor; 7] = [
@@ -40,9 +38,9 @@ const SHAPES: [Outline; 5] = [
     ],
 ];
 
-/// How a detector is drawn.
+/// How a line is drawn.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Style {
+pub(crate) struct Style {
     colour: RGBColor,
     outline: Outline,
     filled: bool,
@@ -50,26 +48,34 @@ pub(super) struct Style {
 }
 
 impl Style {
-    /// Of the detector at `index` in the study.
-    pub(super) fn of(index: usize, spec: &Spec) -> Self {
-        let outline = SHAPES[index % SHAPES.len()];
-        if spec.ours && spec.name == "ours" {
-            return Self { colour: BLACK, outline: SHAPES[2], filled: true, width: 4 };
+    /// What others are compared with.
+    pub(crate) const OWN: Self = Self { colour: BLACK, outline: SHAPES[2], filled: true, width: 4 };
+
+    /// One of many, by its place among them.
+    pub(crate) fn nth(index: usize) -> Self {
+        Self {
+            colour: COLOURS[index % COLOURS.len()],
+            outline: SHAPES[index % SHAPES.len()],
+            filled: index < COLOURS.len(),
+            width: 2,
         }
-        let width = if spec.ours { 3 } else { 2 };
-        Self { colour: COLOURS[index % COLOURS.len()], outline, filled: index < COLOURS.len(), width }
     }
 
-    pub(super) fn line(&self) -> ShapeStyle {
+    /// The same with a broader line.
+    pub(crate) fn bold(self) -> Self {
+        Self { width: 3, ..self }
+    }
+
+    pub(crate) fn line(&self) -> ShapeStyle {
         self.colour.stroke_width(self.width)
     }
 
-    pub(super) fn thin(&self) -> ShapeStyle {
+    pub(crate) fn thin(&self) -> ShapeStyle {
         self.colour.mix(0.35).stroke_width(1)
     }
 
     /// A marker at a point of any coordinate system.
-    pub(super) fn marker<C, DB: DrawingBackend>(&self, at: C) -> Marker<C, DB> {
+    pub(crate) fn marker<C, DB: DrawingBackend>(&self, at: C) -> Marker<C, DB> {
         let closed: Vec<(i32, i32)> = self.outline.iter().chain(self.outline.first()).copied().collect();
         let inside = if self.filled { self.colour } else { WHITE };
         EmptyElement::at(at)

@@ -1,0 +1,39 @@
+//! Every figure for other programs, as it was measured: one in each row.
+
+use std::fmt::Write as _;
+
+use super::Results;
+use super::figure::{Figure, OF_HALVES, OF_SIZE};
+
+pub(super) fn figures(results: &Results, seed: u64) -> String {
+    let mut text = String::from("nodes,seed,figure,value,unit\n");
+    for size in &results.sizes {
+        rows(size.nodes, seed, size, &OF_SIZE, &mut text);
+    }
+    for halves in &results.halves {
+        rows(halves.nodes, seed, halves, &OF_HALVES, &mut text);
+    }
+    text
+}
+
+fn rows<T>(nodes: usize, seed: u64, measured: &T, figures: &[Figure<T>], text: &mut String) {
+    for figure in figures {
+        // To the nanosecond, and without what is left of arithmetic beyond.
+        let value = ((figure.of)(measured) * 1e9).round() / 1e9;
+        let _ = writeln!(text, "{nodes},{seed},{},{value},{}", figure.name, figure.unit);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::results;
+    use super::figures;
+
+    #[test]
+    fn every_figure_has_a_row_with_its_unit() {
+        let text = figures(&results(), 7);
+        assert_eq!(text.lines().count(), 1 + 2 * 9 + 2);
+        assert!(text.contains("\n1000,7,bytes,6000,B/s\n"), "{text}");
+        assert!(text.contains("\n200,7,one_again_after_halves,2,s\n"), "{text}");
+    }
+}

@@ -1,0 +1,69 @@
+//! The figures by name: what each is called in the table, the pictures and the CSV, and where it comes from.
+
+use super::super::sim::scale::halves::Halves;
+use super::super::sim::scale::size::Size;
+
+/// One figure of what was measured.
+pub(super) struct Figure<T> {
+    /// In the CSV.
+    pub(super) name: &'static str,
+    pub(super) unit: &'static str,
+    /// In tables and pictures.
+    pub(super) label: &'static str,
+    /// How many decimals a person wants to see.
+    pub(super) decimals: usize,
+    pub(super) of: fn(&T) -> f64,
+}
+
+pub(super) const BYTES: Figure<Size> =
+    Figure { name: "bytes", unit: "B/s", label: "sent by a node", decimals: 0, of: |size| size.bytes };
+pub(super) const DATAGRAMS: Figure<Size> = Figure {
+    name: "datagrams",
+    unit: "datagrams/s",
+    label: "sent by a node",
+    decimals: 1,
+    of: |size| size.datagrams,
+};
+const LONGEST: Figure<Size> = Figure {
+    name: "longest_datagram",
+    unit: "B",
+    label: "longest datagram",
+    decimals: 0,
+    of: |size| size.longest as f64,
+};
+pub(super) const FOUNDED: Figure<Size> =
+    seconds("first_view_at_all", "first view at all", |size| time(size.founded));
+pub(super) const JOINED: Figure<Size> =
+    seconds("join_known_to_all", "join known to all", |size| time(size.joined));
+pub(super) const NEWCOMER: Figure<Size> =
+    seconds("newcomer_knows_all", "newcomer knows all", |size| time(size.newcomer));
+pub(super) const SUSPECTED: Figure<Size> =
+    seconds("crash_known_to_all", "crash suspected, known to all", |size| time(size.suspected));
+const SPREAD: Figure<Size> =
+    seconds("crash_spread", "of it after the first suspicion", |size| time(size.spread));
+pub(super) const DEAD: Figure<Size> =
+    seconds("death_known_to_all", "death by verdict, known to all", |size| time(size.dead));
+
+pub(super) const ONE_AGAIN: Figure<Halves> =
+    seconds("one_again_after_halves", "one again after healing", |halves| time(halves.one_again));
+const DEATHS: Figure<Halves> = Figure {
+    name: "deaths_of_halves",
+    unit: "lives",
+    label: "declared dead meanwhile",
+    decimals: 0,
+    of: |halves| halves.dead as f64,
+};
+
+/// All of a size, in the order of the table.
+pub(super) const OF_SIZE: [Figure<Size>; 9] =
+    [BYTES, DATAGRAMS, LONGEST, FOUNDED, JOINED, NEWCOMER, SUSPECTED, SPREAD, DEAD];
+/// All of halves.
+pub(super) const OF_HALVES: [Figure<Halves>; 2] = [ONE_AGAIN, DEATHS];
+
+const fn seconds<T>(name: &'static str, label: &'static str, of: fn(&T) -> f64) -> Figure<T> {
+    Figure { name, unit: "s", label, decimals: 2, of }
+}
+
+fn time(nanos: u64) -> f64 {
+    nanos as f64 / 1e9
+}
