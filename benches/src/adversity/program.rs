@@ -7,7 +7,7 @@ use anyhow::{bail, ensure};
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::fleet::{self, Helper, System};
+use super::fleet::{self, Helper, Peer, System};
 use super::interrupt;
 use super::network::Backend;
 use super::report;
@@ -61,8 +61,9 @@ pub struct Arguments {
     #[arg(long)]
     long: bool,
 
-    /// Put our economy profile, foca, chitchat and memberlist through the same, the latter each with its defaults and tuned to
-    /// detect within about a second; builds their agents first; with --netns also where links are at fault
+    /// Put our economy profile, foca, chitchat, memberlist and serf through the same, the latter each with its defaults and
+    /// tuned to detect within about a second (serf, which has to be installed and cannot be tuned, with its fastest profile);
+    /// builds their agents first; with --netns also where links are at fault
     #[arg(long)]
     peers: bool,
 
@@ -210,11 +211,7 @@ fn systems(arguments: &Arguments) -> anyhow::Result<Vec<System>> {
     let mut systems = vec![System::ours(fleet::find_node()?)?];
     if arguments.peers {
         systems.push(systems[0].in_economy());
-        for (name, program) in fleet::find_peers()? {
-            for profile in ["default", "tuned"] {
-                systems.push(System::peer(name, program.clone(), profile));
-            }
-        }
+        systems.extend(fleet::PEERS.iter().flat_map(System::of_peer));
     }
     let labels: Vec<String> = systems.iter().map(|system| system.label.clone()).collect();
     for wanted in &arguments.systems {
@@ -227,6 +224,11 @@ fn systems(arguments: &Arguments) -> anyhow::Result<Vec<System>> {
             || arguments.systems.iter().any(|wanted| label.starts_with(wanted.as_str()))
     };
     systems.retain(|system| chosen(&system.label));
+    let wanted = |peer: &Peer| systems.iter().any(|system| system.peer() == Some(peer));
+    // One that cannot run here is skipped later, and the report says why.
+    for peer in fleet::PEERS.iter().filter(|peer| wanted(peer) && peer.obstacle().is_none()) {
+        fleet::build_agent(peer)?;
+    }
     Ok(systems)
 }
 

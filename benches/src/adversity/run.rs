@@ -8,7 +8,7 @@ use rand::SeedableRng as _;
 use rand::rngs::SmallRng;
 
 use super::claim::{Claim, Judgement};
-use super::fleet::{self, Call, Fleet, System};
+use super::fleet::{self, Call, Fleet, Peer, System};
 use super::network::{Backend, Network};
 use super::observe::{Log, costs};
 use super::scenario::{Need, Scenario, Setting, Stage};
@@ -113,6 +113,9 @@ impl Run {
 
     /// Why a scenario cannot be played here.
     fn obstacle(&self, scenario: &Scenario, system: &System) -> Option<String> {
+        if let Some(why) = system.peer().and_then(Peer::obstacle) {
+            return Some(why);
+        }
         if !system.is_ours() && !scenario.peers {
             return Some("needs faults that only our node's own driver can make".into());
         }

@@ -92,8 +92,13 @@ pub struct Report {
 impl Report {
     /// Says that the agent has started.
     pub fn start(args: &Args) -> Self {
-        let report = Self { own: args.name.clone(), begun: Instant::now(), members: BTreeMap::new() };
-        report.say("started", &args.name);
+        Self::of(&args.name)
+    }
+
+    /// The same for a process that was given no more than a name.
+    pub fn of(name: &str) -> Self {
+        let report = Self { own: name.to_owned(), begun: Instant::now(), members: BTreeMap::new() };
+        report.say("started", name);
         report
     }
 

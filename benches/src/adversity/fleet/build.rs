@@ -6,8 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, bail, ensure};
 
-/// The peers' agents: packages of their own under `benches/peers`, outside the workspace.
-const PEERS: [&str; 3] = ["foca", "chitchat", "memberlist"];
+use super::Peer;
 
 /// The `node` example, in the directory of this build. Under `cargo run` it is built, so that it is as new as this program.
 pub(crate) fn find_node() -> anyhow::Result<PathBuf> {
@@ -32,25 +31,14 @@ pub(crate) fn find_node() -> anyhow::Result<PathBuf> {
     Ok(node)
 }
 
-/// The peers' agents, by name; each is built first, which takes minutes the first time.
-pub(crate) fn find_peers() -> anyhow::Result<Vec<(&'static str, PathBuf)>> {
+/// The agent of a peer, which takes minutes the first time.
+pub(crate) fn build_agent(peer: &Peer) -> anyhow::Result<()> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers");
-    PEERS
-        .iter()
-        .map(|name| {
-            let package = home.join(name);
-            ensure!(package.exists(), "{} is missing from this checkout", package.display());
-            eprintln!("building the agent for {name}");
-            // One directory for all: they have most dependencies in common.
-            build(
-                Path::new(&cargo),
-                &package,
-                &["build", "--quiet", "--release", "--target-dir", "../target"],
-            )?;
-            Ok((*name, home.join("target/release").join(format!("{name}-agent"))))
-        })
-        .collect()
+    let package = peer.package();
+    ensure!(package.exists(), "{} is missing from this checkout", package.display());
+    eprintln!("building the agent for {}", peer.name);
+    // One directory for all: they have most dependencies in common.
+    build(Path::new(&cargo), &package, &["build", "--quiet", "--release", "--target-dir", "../target"])
 }
 
 fn build(cargo: &Path, dir: &Path, arguments: &[&str]) -> anyhow::Result<()> {

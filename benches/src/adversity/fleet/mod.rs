@@ -7,14 +7,16 @@
 mod build;
 mod cgroup;
 mod helper;
+mod peer;
 mod proc_fs;
 mod process;
 mod system;
 mod wall_clock;
 
-pub(crate) use build::{find_node, find_peers};
+pub(crate) use build::{build_agent, find_node};
 pub(crate) use cgroup::{Cgroup, Throttling};
 pub(crate) use helper::{Helper, parse_helper, run_helper};
+pub(crate) use peer::{PEERS, Peer};
 pub(crate) use proc_fs::load;
 pub(crate) use system::System;
 pub(crate) use wall_clock::find_faketime;

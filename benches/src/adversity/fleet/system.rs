@@ -6,6 +6,8 @@ use std::process::Command;
 
 use anyhow::Context;
 
+use super::Peer;
+
 /// A program under test. All take the options of the `node` example that are used here.
 #[derive(Debug, Clone)]
 pub(crate) struct System {
@@ -16,14 +18,14 @@ pub(crate) struct System {
     verdicts: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 enum Kind {
     /// Our node as the claims mean it.
     Ours,
     /// Our node in its economy profile, to be seen beside peers that spend little.
     Economy,
     /// A peer's agent with one of its profiles.
-    Peer(&'static str),
+    Peer(&'static Peer, &'static str),
 }
 
 impl System {
@@ -42,19 +44,32 @@ impl System {
         Self { label: "gossip, economy".into(), kind: Kind::Economy, ..self.clone() }
     }
 
-    /// A peer's agent with one of its profiles.
-    pub(crate) fn peer(name: &str, program: PathBuf, profile: &'static str) -> Self {
-        Self { label: format!("{name}, {profile}"), program, kind: Kind::Peer(profile), verdicts: false }
+    /// A peer's agent, once with each of its profiles. It may still have to be built.
+    pub(crate) fn of_peer(peer: &'static Peer) -> impl Iterator<Item = Self> {
+        peer.profiles.iter().map(move |(label, profile)| Self {
+            label: format!("{}, {label}", peer.name),
+            program: peer.agent(),
+            kind: Kind::Peer(peer, profile),
+            verdicts: false,
+        })
+    }
+
+    /// Whose agent it is; None if it is our node.
+    pub(crate) fn peer(&self) -> Option<&'static Peer> {
+        match self.kind {
+            Kind::Peer(peer, _) => Some(peer),
+            Kind::Ours | Kind::Economy => None,
+        }
     }
 
     /// Whether the claims are about it.
     pub(crate) fn is_claimed(&self) -> bool {
-        self.kind == Kind::Ours
+        matches!(self.kind, Kind::Ours)
     }
 
     /// Whether it takes our node's options and commands.
     pub(crate) fn is_ours(&self) -> bool {
-        !matches!(self.kind, Kind::Peer(_))
+        self.peer().is_none()
     }
 
     /// Whether a quorum decides who is dead, and grants leases.
@@ -68,7 +83,7 @@ impl System {
         let config = match self.kind {
             Kind::Ours => builder.build(),
             Kind::Economy => builder.economy().build(),
-            Kind::Peer(_) => return usize::MAX,
+            Kind::Peer(..) => return usize::MAX,
         };
         config.map_or(usize::MAX, |config| config.full_mesh_max())
     }
@@ -89,10 +104,10 @@ impl System {
             push(&["--seed", &seeds.join(",")]);
         }
         match self.kind {
-            Kind::Peer(profile) => push(&["--profile", profile]),
+            Kind::Peer(_, profile) => push(&["--profile", profile]),
             kind => {
                 push(&["--data", &data.to_string_lossy(), "--opinions"]);
-                push(if kind == Kind::Economy { &["--economy"] } else { &["--interval", "100ms"] });
+                push(if matches!(kind, Kind::Economy) { &["--economy"] } else { &["--interval", "100ms"] });
                 // The network is cut off from everything but these nodes.
                 if !addr.ip().is_loopback() {
                     push(&["--insecure"]);
