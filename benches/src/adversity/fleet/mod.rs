@@ -134,7 +134,7 @@ impl Fleet {
     }
 
     /// How many nodes, the first ones, are to be voters at first.
-    pub(crate) fn voters(&self) -> usize {
+    fn voters(&self) -> usize {
         self.call.voters.min(self.call.nodes)
     }
 

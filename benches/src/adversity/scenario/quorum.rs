@@ -27,7 +27,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         quorum(Scenario::new(
             "verdict",
             "SIGKILL for a random node, thirty times; each is started again with its disk once all have reported it dead, and the \
-             next is killed once all voters read it as alive",
+             next is killed once all read it as alive",
             vec![DEAD_SOON, Claim::NoMistakeLasts { seconds: 1.0 }, Claim::Recovers { seconds: 10.0 }],
             verdict,
         )),

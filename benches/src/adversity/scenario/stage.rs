@@ -359,16 +359,6 @@ impl Stage {
 
     /// Whether everybody who runs has said something about decisions that fulfils this, since that moment.
     pub(crate) fn all_say_since(&self, since: f64, except: usize, wanted: impl Fn(&Line) -> bool) -> bool {
-        let running = self.fleet.in_state(State::Running);
-        self.say_since(since, running.into_iter().filter(|node| *node != except), wanted)
-    }
-
-    fn say_since(
-        &self,
-        since: f64,
-        mut nodes: impl Iterator<Item = usize>,
-        wanted: impl Fn(&Line) -> bool,
-    ) -> bool {
         let recent = self.log.entries.iter().rev().take_while(|entry| entry.at >= since);
         let said: BTreeSet<usize> = recent
             .filter_map(|entry| match &entry.what {
@@ -376,7 +366,7 @@ impl Stage {
                 _ => None,
             })
             .collect();
-        nodes.all(|node| said.contains(&node))
+        self.fleet.in_state(State::Running).iter().all(|node| *node == except || said.contains(node))
     }
 
     /// Whether everybody has reported that a node is dead, since that moment.
@@ -386,13 +376,9 @@ impl Stage {
         })
     }
 
-    /// Whether everybody who can reads a node as alive, since that moment: in a large cluster only voters are sure to be in touch
-    /// with a majority of voters.
+    /// Whether everybody reads a node as alive, since that moment.
     pub(crate) fn all_revive(&self, target: usize, since: f64) -> bool {
-        let everybody = self.log.full_mesh;
-        let readers = self.fleet.in_state(State::Running).into_iter();
-        let readers = readers.filter(|node| *node != target && (everybody || *node < self.fleet.voters()));
-        self.say_since(since, readers, |line| {
+        self.all_say_since(since, target, |line| {
             matches!(line, Line::Verdict { target: t, verdict, .. } if *t == target && verdict == "alive")
         })
     }
