@@ -61,42 +61,57 @@ fn an_answer_from_before_a_restoration_suspends_nobody() {
     assert_eq!(voter.proposal(1), Some(Delta::Suspend(subjects("x", 1))));
 }
 
-/// What a voter answers about a node that it does not observe, if so many of its four observers suspect it and the others say
-/// nothing, and at last whether it called that node itself.
-fn answer_on_testimony(suspect: usize) -> (Option<Opinion>, bool) {
+/// What a voter answers about a node that it does not observe, after a ballot timeout and after another, if the first of its
+/// four observers say this and the others nothing; and whether it called that node itself, which does not answer.
+fn answer_on_testimony(testimony: &[Opinion]) -> (Option<Opinion>, bool, Option<Opinion>) {
     let mut voter = Bench::new("b", 2, 1);
     voter.sees.observers = (1..=4).map(Key).collect();
     voter.hear(1, Message::Ask { question: 2, subject: subject("y", 1) });
-    let mut said = 0;
+    let mut testimony = testimony.iter();
     for output in voter.outputs() {
         if let Output::Send { to: observer, message: Message::Inquire { question, .. } } = output
-            && said < suspect
+            && let Some(&opinion) = testimony.next()
         {
-            let message = Message::Testimony { question, opinion: Opinion::Suspect };
+            let message = Message::Testimony { question, opinion };
             let envelope = Envelope { genesis: voter.chain.genesis, from: disk(9), message };
             voter.quorum.handle_message(Now::from(voter.now), &voter.sees, observer, &envelope);
-            said += 1;
         }
     }
-    voter.wait(200 * MS);
-    let (mut opinion, mut called) = (None, false);
-    for output in voter.outputs() {
-        match output {
-            Output::Send { message: Message::Answer { question: 2, opinion: said, .. }, .. } => {
-                opinion = Some(said);
+    let mut called = false;
+    let mut answer = |voter: &mut Bench| {
+        let mut opinion = None;
+        voter.wait(200 * MS);
+        for output in voter.outputs() {
+            match output {
+                Output::Send { message: Message::Answer { question: 2, opinion: said, .. }, .. } => {
+                    opinion = Some(said);
+                }
+                Output::Call { member, .. } => called |= member == id("y").key(),
+                _ => {}
             }
-            Output::Call { member, .. } => called |= member == id("y").key(),
-            _ => {}
         }
-    }
-    (opinion, called)
+        opinion
+    };
+    let (first, second) = (answer(&mut voter), answer(&mut voter));
+    (first, called, second)
 }
 
 /// E1: observers that do not answer leave the count; of those that do, more than half decide. If fewer than half answer, the
 /// voter calls the node itself.
 #[test]
 fn observers_that_do_not_answer_leave_the_count() {
-    assert_eq!(answer_on_testimony(2), (Some(Opinion::Suspect), false));
-    assert_eq!(answer_on_testimony(1), (None, true));
-    assert_eq!(answer_on_testimony(0), (None, true));
+    use Opinion::Suspect;
+    assert_eq!(answer_on_testimony(&[Suspect, Suspect]), (Some(Suspect), false, None));
+    assert_eq!(answer_on_testimony(&[Suspect]), (None, true, Some(Suspect)));
+    assert_eq!(answer_on_testimony(&[]), (None, true, Some(Suspect)));
+}
+
+/// E1: a call that is not answered is one voice more against the node, and does not outweigh an observer that hears it: else one
+/// lost datagram would have a node suspended that is well.
+#[test]
+fn a_call_that_is_not_answered_does_not_outweigh_an_observer_that_hears_the_node() {
+    use Opinion::{Trust, Unsure};
+    assert_eq!(answer_on_testimony(&[Trust]), (None, true, Some(Unsure)));
+    assert_eq!(answer_on_testimony(&[Unsure, Unsure, Unsure, Trust]), (None, true, Some(Unsure)));
+    assert_eq!(answer_on_testimony(&[Unsure; 4]), (None, true, Some(Opinion::Suspect)));
 }

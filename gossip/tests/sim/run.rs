@@ -107,6 +107,9 @@ fn explain(scenario: &Scenario, failure: &Failure) -> String {
         Err(failure) => (failure.what, failure.log.unwrap_or_default()),
         Ok(_) => (String::from("nothing"), String::new()),
     };
+    if let Ok(file) = std::env::var("SIM_LOG") {
+        std::fs::write(&file, &log).unwrap_or_else(|why| eprintln!("cannot write {file}: {why}"));
+    }
     let tail: Vec<&str> = log.lines().rev().take(120).collect();
     let tail: Vec<&str> = tail.into_iter().rev().collect();
     format!(

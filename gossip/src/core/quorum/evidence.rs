@@ -74,6 +74,13 @@ impl Inquiry {
             () => Opinion::Unsure,
         })
     }
+
+    /// What is to be made of it that the node did not answer a call either: one voice more against it. The call or its answer
+    /// may have been lost, so that does not outweigh as many who hear it.
+    fn unanswered(&self) -> Opinion {
+        let (suspect, trust) = (self.count(Opinion::Suspect), self.count(Opinion::Trust));
+        if suspect + 1 > trust { Opinion::Suspect } else { Opinion::Unsure }
+    }
 }
 
 impl<R: Register> Quorum<R> {
@@ -163,9 +170,9 @@ impl<R: Register> Quorum<R> {
             // It may be heard here by now.
             let own = self.voting().cloned().and_then(|view| self.opinion(&view, witness, &subject));
             let Some(inquiry) = self.inquiries.open.get_mut(&subject) else { continue };
-            match own.or_else(|| inquiry.at_the_end()) {
+            let called = inquiry.called.then(|| inquiry.unanswered());
+            match own.or_else(|| inquiry.at_the_end()).or(called) {
                 Some(opinion) => self.conclude(&subject, opinion),
-                None if inquiry.called => self.conclude(&subject, Opinion::Suspect),
                 None => {
                     inquiry.called = true;
                     inquiry.until = now + self.settings.ballot_timeout;
