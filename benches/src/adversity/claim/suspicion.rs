@@ -5,7 +5,7 @@ use crate::adversity::observe::{
     self, Deed, Line, Log, Presence, detections, known_by_all, mistakes, name, notices, recoveries,
 };
 
-/// How long after it has gone on a node's accusations are held against it.
+/// How long after it has gone on a node's accusations are held against it, unless a fault gives it reason for some before.
 const AWAKE_S: f64 = 10.0;
 
 pub(super) fn detected(log: &Log, all_s: f64, median_s: f64) -> Judgement {
@@ -80,9 +80,11 @@ pub(super) fn wakes_without_accusing(log: &Log) -> Judgement {
     for (at, deed) in log.deeds() {
         let &Deed::Continued(sleeper) = deed else { continue };
         wakings += 1;
+        let next_fault = log.deeds().find(|(t, deed)| *t > at && matches!(deed, Deed::FaultBegins(_)));
+        let until = next_fault.map_or(f64::INFINITY, |(t, _)| t).min(at + AWAKE_S);
         let accused = log.said().find_map(|(t, by, line)| match *line {
             Line::Suspected(target)
-                if by == sleeper && (at..=at + AWAKE_S).contains(&t) && presence.runs(target, t) =>
+                if by == sleeper && (at..=until).contains(&t) && presence.runs(target, t) =>
             {
                 Some((t - at, target))
             }
@@ -271,6 +273,16 @@ mod tests {
         assert!(!knows_of_its_pause(&log).is_broken());
         log.says(10.3, 0, Line::Suspected(2));
         assert!(wakes_without_accusing(&log).is_broken());
+    }
+
+    #[test]
+    fn who_has_woken_up_and_is_cut_off_then_may_accuse() {
+        let mut log = healthy(3);
+        log.did(5.0, Deed::Stopped(0));
+        log.did(6.0, Deed::Continued(0));
+        log.fault(8.0, &[(0, 1)]);
+        log.says(8.5, 0, Line::Suspected(1));
+        assert!(!wakes_without_accusing(&log).is_broken());
     }
 
     #[test]
