@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use super::Node;
-use super::identity::StorageId;
+use super::identity::Key;
 use super::quorum::{Epoch, VOTERS_MAX, View, Voters};
 use crate::wire::{Age, Contact};
 
@@ -26,8 +26,10 @@ pub(super) struct InTouch(u16);
 const _: () = assert!(VOTERS_MAX <= u16::BITS as usize, "a bit for every voter");
 
 impl InTouch {
-    pub(super) fn contains(self, voters: &Voters, voter: &StorageId) -> bool {
-        voters.position(voter).is_some_and(|at| self.0 >> at & 1 == 1)
+    /// Their keys.
+    pub(super) fn keys(self, voters: &Voters) -> Vec<Key> {
+        let names = voters.iter().enumerate().filter(|(at, _)| self.0 >> at & 1 == 1);
+        names.map(|(_, (_, name))| name.key()).collect()
     }
 }
 
@@ -89,7 +91,7 @@ impl Node {
     }
 
     /// When the newest heartbeat was sent that somebody has acknowledged.
-    fn answered(&self, key: super::identity::Key) -> Option<Duration> {
+    fn answered(&self, key: Key) -> Option<Duration> {
         let peer = self.peers.iter().find(|peer| peer.key == key)?;
         Some(self.beat.sent_at(peer.acked?)?.boot)
     }

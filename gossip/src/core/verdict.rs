@@ -10,7 +10,7 @@ use super::contact::InTouch;
 use super::event::Event;
 use super::identity::{Incarnation, Key, NodeId};
 use super::opinion::Opinion;
-use super::quorum::{Cause, Epoch, Standing, View, majority};
+use super::quorum::{Cause, Epoch, Standing, View};
 
 /// What is to be thought of one life of a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -122,9 +122,11 @@ impl Node {
             .map(|(key, slot)| (key, slot.record.identity.id.clone(), slot.record.identity.incarnation))
             .collect();
         self.readings.told.retain(|key, _| members.binary_search_by_key(key, |(k, ..)| *k).is_ok());
+        let voters = &view.electorate.voters;
+        let heard = in_touch.keys(voters);
         for (key, id, incarnation) in members {
             if view.is_good(&id, incarnation) {
-                let alive = self.is_alive(&view, in_touch, key);
+                let alive = self.is_alive(voters.len(), &heard, key);
                 self.read(key, &id, incarnation, alive);
             }
         }
@@ -145,22 +147,16 @@ impl Node {
         }
     }
 
-    /// Whether a majority of voters, all in touch, trusts a member. A voter's answers speak for itself.
+    /// Whether a majority of so many voters trusts a member, of those that were heard. A voter's answers speak for itself.
     ///
     /// Where voters do not observe everybody, the published accusations of those who do are heard too.
-    fn is_alive(&self, view: &View, in_touch: InTouch, member: Key) -> bool {
-        let mesh = self.is_full_mesh();
+    fn is_alive(&self, voters: usize, heard: &[Key], member: Key) -> bool {
         let accusers = self.members.of(member).map_or(0, |slot| usize::from(slot.accusers));
-        if !mesh && accusers >= self.config.rings {
+        if !self.is_full_mesh() && accusers >= self.config.rings {
             return false;
         }
-        let voters = &view.electorate.voters;
-        majority(voters, |voter| {
-            let Some(name) = voters.get(voter).filter(|_| in_touch.contains(voters, voter)) else {
-                return false;
-            };
-            name.key() == member || self.opinion_said(name.key(), member) == Opinion::Trust
-        })
+        let trusts = |&&voter: &&Key| voter == member || self.opinion_said(voter, member) == Opinion::Trust;
+        2 * heard.iter().filter(trusts).count() > voters
     }
 
     /// What a voter thinks of a member, by its own publication.
