@@ -1,6 +1,19 @@
-//! The command that made a report, for the report.
+//! The two ends of a program that makes a report: the command line, for the report, and the exit status.
 
 use std::path::Path;
+use std::process::ExitCode;
+
+/// Whether everything was as promised, or why that is not known, as an exit status.
+pub fn exit_status(outcome: anyhow::Result<bool>) -> ExitCode {
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
 
 /// As it can be typed again, without the directories of this machine.
 pub fn command_line(program: &str, arguments: impl Iterator<Item = String>) -> String {

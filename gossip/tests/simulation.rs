@@ -1,6 +1,7 @@
 //! The real core under simulated weather. See `sim/mod.rs` for how it works.
 //!
 //! `SIM_SEEDS=100000 cargo test --release -p gossip --test simulation seeds` soaks; `SIM_FIRST` sets the first seed.
+//! `SIM_LOG=file` keeps the whole log of the last seed that failed, of which otherwise only the end is printed.
 #![allow(clippy::expect_used, reason = "helpers of tests are tests")]
 
 mod sim;

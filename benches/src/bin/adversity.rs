@@ -7,14 +7,7 @@ fn main() -> ExitCode {
     use benches::adversity::{Arguments, run};
     use clap::Parser as _;
 
-    match run(&Arguments::parse()) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    benches::command_line::exit_status(run(&Arguments::parse()))
 }
 
 #[cfg(not(unix))]

@@ -2,16 +2,10 @@
 
 use std::process::ExitCode;
 
+use benches::command_line::exit_status;
 use benches::scale::{Arguments, run};
 use clap::Parser as _;
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    exit_status(run(&Arguments::parse()))
 }

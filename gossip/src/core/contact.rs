@@ -16,6 +16,8 @@ use crate::wire::{Age, Contact};
 #[derive(Debug, Default)]
 pub(super) struct Contacts {
     electorate: Option<Epoch>,
+    /// How many voters it has.
+    voters: usize,
     alive_at: [Option<Duration>; VOTERS_MAX],
 }
 
@@ -35,9 +37,9 @@ impl InTouch {
 
 impl Contacts {
     /// Takes up an electorate; what was known of another's voters is of no use.
-    fn take_up(&mut self, electorate: Epoch) {
+    fn take_up(&mut self, electorate: Epoch, voters: usize) {
         if self.electorate != Some(electorate) {
-            *self = Self { electorate: Some(electorate), ..Self::default() };
+            *self = Self { electorate: Some(electorate), voters, ..Self::default() };
         }
     }
 
@@ -53,7 +55,7 @@ impl Contacts {
         if self.electorate != Some(contact.electorate) {
             return;
         }
-        for (voter, age) in contact.ages.iter().enumerate() {
+        for (voter, age) in contact.ages.iter().enumerate().take(self.voters) {
             if let Some(alive_at) = age.get(interval).and_then(|age| sent.checked_sub(age)) {
                 self.prove(voter, alive_at);
             }
@@ -80,7 +82,7 @@ impl Node {
     /// Once an interval: which voters are known to have been alive lately. This node is, if it is one.
     pub(super) fn voters_in_touch(&mut self, view: &View) -> InTouch {
         let now = self.now.boot;
-        self.contacts.take_up(view.electorate.since);
+        self.contacts.take_up(view.electorate.since, view.electorate.voters.len());
         for (at, (_, name)) in view.electorate.voters.iter().enumerate() {
             let answered = if *name == self.identity.id { Some(now) } else { self.answered(name.key()) };
             if let Some(alive_at) = answered {
@@ -109,8 +111,16 @@ mod tests {
 
     fn contacts(epoch: Epoch) -> Contacts {
         let mut contacts = Contacts::default();
-        contacts.take_up(epoch);
+        contacts.take_up(epoch, 5);
         contacts
+    }
+
+    #[test]
+    fn nothing_is_kept_of_voters_that_there_are_not() {
+        let ages = [Age::at_least(Some(ms(100)), INTERVAL); VOTERS_MAX];
+        let mut five = contacts(Epoch::GENESIS);
+        five.hear(&Contact { electorate: Epoch::GENESIS, ages }, INTERVAL, ms(1_000));
+        assert_eq!(five.alive_at.iter().flatten().count(), 5);
     }
 
     #[test]
@@ -150,10 +160,10 @@ mod tests {
         let mut other = contacts(Epoch::GENESIS);
         other.hear(&told, INTERVAL, ms(900));
         assert_eq!(other.alive_at, [None; VOTERS_MAX]);
-        other.take_up(Epoch::GENESIS.next());
+        other.take_up(Epoch::GENESIS.next(), 5);
         other.hear(&told, INTERVAL, ms(900));
         assert_eq!(other.alive_at[1], Some(ms(900)));
-        other.take_up(Epoch::GENESIS);
+        other.take_up(Epoch::GENESIS, 5);
         assert_eq!(other.alive_at, [None; VOTERS_MAX]);
     }
 

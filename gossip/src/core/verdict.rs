@@ -155,6 +155,7 @@ impl Node {
         if !self.is_full_mesh() && accusers >= self.config.rings {
             return false;
         }
+        // As `majority` has it, of those that are heard.
         let trusts = |&&voter: &&Key| voter == member || self.opinion_said(voter, member) == Opinion::Trust;
         2 * heard.iter().filter(trusts).count() > voters
     }

@@ -123,18 +123,19 @@ pub struct Age(u8);
 
 impl Age {
     const UNKNOWN: u8 = u8::MAX;
-    const PARTS: u128 = 4;
+    const PARTS: u32 = 4;
 
     /// The least age of those that can be told which is not below this one; unknown if there is none.
     pub fn at_least(age: Option<Duration>, interval: Duration) -> Self {
-        let parts = age.map(|age| (Self::PARTS * age.as_nanos()).div_ceil(interval.as_nanos().max(1)));
+        let parts =
+            age.map(|age| (u128::from(Self::PARTS) * age.as_nanos()).div_ceil(interval.as_nanos().max(1)));
         let parts = parts.and_then(|parts| u8::try_from(parts).ok());
         Self(parts.unwrap_or(Self::UNKNOWN))
     }
 
     /// The age, if it is known, from a sender with this interval.
     pub fn get(self, interval: Duration) -> Option<Duration> {
-        (self.0 != Self::UNKNOWN).then(|| interval * u32::from(self.0) / 4)
+        (self.0 != Self::UNKNOWN).then(|| interval * u32::from(self.0) / Self::PARTS)
     }
 }
 

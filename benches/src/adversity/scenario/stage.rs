@@ -436,7 +436,8 @@ impl Stage {
             // Also a later life of the same process, which goes on asking for what the former one asked for.
             Line::Started { .. } => _ = self.speaking.insert(by),
             Line::Lease { token, state: LeaseState::Granted, .. } => _ = self.wanting.insert(by, Some(token)),
-            // The end of a hold. That an earlier one has been given back may be decided long after it is over, and after the next request.
+            // The end of a hold. That an earlier one has been given back may be decided long after it is over, and after the
+            // next request.
             Line::Lease { token, .. } if self.wanting.get(&by) == Some(&Some(token)) => {
                 self.wanting.remove(&by);
             }

@@ -39,7 +39,7 @@ impl<K: Ord, V, const MAX: usize> Table<K, V, MAX> {
     }
 
     /// Where a key stands in the order of all.
-    pub fn position(&self, key: &K) -> Option<usize> {
+    fn position(&self, key: &K) -> Option<usize> {
         self.0.binary_search_by(|(k, _)| k.cmp(key)).ok()
     }
 

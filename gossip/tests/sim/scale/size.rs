@@ -52,6 +52,7 @@ impl Size {
         let before = world.network.stats;
         run(&mut world, IDLE, "counting what idle nodes send", watch);
         let after = world.network.stats;
+        all_read_as_alive(&world)?;
         let per_node = |sent: u64| sent as f64 / (IDLE / SECOND) as f64 / nodes as f64;
         let (joined, newcomer) = join(&mut world, nodes, watch)?;
         let [(first, suspected), (_, dead)] = crash(&mut world, nodes, watch)?;
@@ -88,6 +89,17 @@ impl Size {
             None => Ok(()),
         }
     }
+}
+
+/// E3: members that are well are read as alive by all, also by those that hear no voter themselves.
+fn all_read_as_alive(world: &World) -> Result<(), String> {
+    let up = || world.hosts.iter().filter_map(|host| host.node.as_ref().map(|node| (&host.id, node)));
+    for (reader, node) in up() {
+        if let Some((of, _)) = up().find(|(of, _)| node.verdict(of) != Verdict::Alive) {
+            return Err(format!("{reader} reads {:?} of {of}, which is well", node.verdict(of)));
+        }
+    }
+    Ok(())
 }
 
 /// Starts the last host: how long until all know it, and until it knows all.
