@@ -202,6 +202,7 @@ impl Report {
                 let (reason, highest) = match reason {
                     Refusal::Incarnation { highest } => ("incarnation", Some(highest.get())),
                     Refusal::NameConflict => ("name_conflict", None),
+                    Refusal::Rewound { highest } => ("rewound", Some(highest.get())),
                     Refusal::Full => ("full", None),
                     _ => ("other", None),
                 };

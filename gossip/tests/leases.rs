@@ -7,7 +7,7 @@ use std::future::Future;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use gossip::{Builder, Event, Node, NodeError, NodeId, Standing, StartError, Verdict};
+use gossip::{Builder, Event, Node, NodeError, NodeId, Refusal, Standing, StartError, Verdict, View};
 use tempfile::TempDir;
 
 const NAMES: [&str; 3] = ["n1", "n2", "n3"];
@@ -236,6 +236,46 @@ async fn voters_are_replaced() {
         _ => false,
     })
     .await;
+}
+
+/// What the disk promised since the backup is not on it, so it votes for nothing, and comes back as another disk (I3).
+#[tokio::test]
+async fn a_voter_that_is_put_back_from_a_backup_has_to_be_made_a_voter_again() {
+    let trio = Trio::new();
+    let mut nodes = trio.start().await;
+    standing(&nodes[2], Standing::InQuorum).await;
+    let state = trio.disks[2].path().join("state");
+    soon("the end", nodes.remove(2).shutdown()).await;
+    let backup = std::fs::read(&state).expect("a state");
+    let again = trio.builder(2).start().await.expect("starts");
+    standing(&again, Standing::InQuorum).await;
+    let lived = again.identity().await.expect("runs");
+    soon("the end", again.shutdown()).await;
+
+    std::fs::write(&state, backup).expect("put back");
+    let back = trio.builder(2).start().await.expect("starts");
+    said(&back, "a refusal", |event| {
+        matches!(event, Event::Refused { reason: Refusal::Rewound { highest }, .. } if *highest == lived.incarnation)
+    })
+    .await;
+    standing(&back, Standing::InQuorum).await;
+    let now = back.identity().await.expect("runs");
+    assert!(now.incarnation > lived.incarnation && now.storage != lived.storage, "{now:?} after {lived:?}");
+    let votes = |view: &View, disk| view.electorate.voters.iter().any(|(storage, _)| *storage == disk);
+    let view = back.view().await.expect("runs").expect("it kept the views it knew");
+    assert!(votes(&view, lived.storage) && !votes(&view, now.storage));
+
+    nodes[0].change_voters(NAMES).await.expect("runs");
+    soon("a change", async {
+        while !votes(&back.view().await.expect("runs").expect("one"), now.storage) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+    // The new disk is the one that is opened next time.
+    soon("the end", back.shutdown()).await;
+    let later = trio.builder(2).start().await.expect("starts");
+    assert_eq!(later.identity().await.expect("runs").storage, now.storage);
 }
 
 #[tokio::test]

@@ -125,6 +125,46 @@ fn leaving_is_acknowledged_spread_and_no_failure() {
     assert_well(&world);
 }
 
+/// A disk that was put back from a backup is found out by whoever has seen it in a later life, even after that was buried.
+#[test]
+fn a_disk_that_goes_back_in_time_is_another_disk() {
+    for buried in [false, true] {
+        let config = config(100).voters(["n0", "n1", "n2", "n3", "n4"]).build().expect("valid");
+        let mut world = World::new(config, 5, 7);
+        world.give_disks();
+        world.start_all();
+        world.run_for(Duration::from_secs(10));
+        let backup = (world.hosts[4].stored, world.hosts[4].durable.clone(), world.hosts[4].disk);
+        for _ in 0..2 {
+            world.crash(4);
+            world.run_for(Duration::from_millis(200));
+            let incarnation = world.hosts[4].stored + 1;
+            world.start(4, incarnation);
+            world.drain(4);
+            world.run_for(Duration::from_secs(5));
+        }
+        world.crash(4);
+        world.run_for(if buried { Duration::from_secs(30) } else { Duration::from_millis(100) });
+        let gone = |host: usize, world: &World| {
+            let view = world.view(host).expect("a history").clone();
+            view.gone.get(&world.hosts[4].id).map(|gone| gone.incarnation.get())
+        };
+        assert_eq!(gone(0, &world), Some(if buried { 3 } else { 2 }));
+
+        (world.hosts[4].stored, world.hosts[4].durable) = (backup.0, backup.1.clone());
+        world.start(4, backup.0 + 1);
+        world.drain(4);
+        let all = events(&mut world, SECOND);
+        let found = |event: &Event| matches!(event, Event::Refused { reason: Refusal::Rewound { highest }, .. } if highest.get() == 3);
+        assert!(all.iter().any(|(host, event)| *host == 4 && found(event)), "{all:#?}");
+        world.run_for(Duration::from_secs(10));
+        let identity = world.hosts[4].node.as_ref().expect("it runs").identity().clone();
+        assert!(identity.incarnation.get() > 3 && identity.storage != backup.2, "{identity:?}");
+        assert!(!world.view(0).expect("a history").electorate.votes(&identity.storage));
+        assert_well(&world);
+    }
+}
+
 /// What a host answers to a record that it is told, as if by another host.
 fn answers(world: &mut World, host: usize, by: usize, record: &Record) -> usize {
     let to = world.hosts[host].node.as_ref().expect("it runs").identity().life().tag();

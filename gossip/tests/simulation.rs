@@ -1,6 +1,8 @@
 //! The real core under simulated weather. See `sim/mod.rs` for how it works.
 //!
 //! `SIM_SEEDS=100000 cargo test --release -p gossip --test simulation seeds` soaks; `SIM_FIRST` sets the first seed.
+//! `SIM_WRITES=n` runs each seed again with a crash before and after each of n of its writes, by lot if it has more;
+//! `SIM_THREADS` says on how many threads. In every schedule with voters the power may fail at some host's next write anyway.
 //! `SIM_LOG=file` keeps the whole log of the last seed that failed, of which otherwise only the end is printed.
 #![allow(clippy::expect_used, reason = "helpers of tests are tests")]
 
@@ -10,14 +12,14 @@ use gossip::wire::Head;
 use sim::fault::{Fault, Scenario};
 use sim::mutant;
 use sim::network::Rule;
-use sim::run::{Mutation, env, run, run_seeds, shrink};
+use sim::run::{Mutation, env, fail_at_write, run, run_seeds, shrink};
 
 /// Mixed faults, 5 to 30 nodes a run.
 #[test]
 fn seeds() {
     let (first, count) = (env("SIM_FIRST", 1), env("SIM_SEEDS", 5000));
     eprintln!("seeds {first} to {}", first + count - 1);
-    let failures = run_seeds(first, count);
+    let failures = run_seeds(first, count, env("SIM_THREADS", 2), env("SIM_WRITES", 0));
     assert!(failures.is_empty(), "{} seeds failed, the first: {}", failures.len(), failures[0]);
 }
 
@@ -68,13 +70,9 @@ fn the_power_may_fail_at_every_write() {
         let whole = run(&scenario, false, &|_| {}).unwrap_or_else(|failure| panic!("{}", failure.what));
         assert!(whole.writes > 20, "only {} writes", whole.writes);
         println!("seed {seed}: {} writes", whole.writes);
-        for number in 0..whole.writes {
-            for after in [false, true] {
-                let fails = |world: &mut sim::world::World| world.crash_at = Some((number, after));
-                if let Err(failure) = run(&scenario, true, &fails) {
-                    let log = failure.log.unwrap_or_default();
-                    panic!("seed {seed}, write {number}, after {after}: {}\n{log}", failure.what);
-                }
+        for write in 0..whole.writes {
+            if let Err((failure, after)) = fail_at_write(&scenario, write) {
+                panic!("seed {seed}, write {write}, after {after}: {}", failure.what);
             }
         }
     }

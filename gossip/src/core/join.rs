@@ -150,6 +150,10 @@ impl Node {
             self.send(from, frame.from.tag(), &Head::Refused(Refusal::NameConflict), &[]);
             return;
         }
+        if let Some(highest) = self.rewound(&record.identity) {
+            self.send(from, frame.from.tag(), &Head::Refused(Refusal::Rewound { highest }), &[]);
+            return;
+        }
         if let Some(highest) = self.below_floor(record) {
             self.send(from, frame.from.tag(), &Head::Refused(Refusal::Incarnation { highest }), &[]);
             return;
@@ -241,10 +245,13 @@ impl Node {
             return;
         }
         // Nobody talks to the dead, so the view that says so may never come: this word is enough to step down.
-        if let Refusal::Incarnation { highest } = reason
+        if let Refusal::Incarnation { highest } | Refusal::Rewound { highest } = reason
             && highest >= self.identity.incarnation
             && !self.is_leaving()
         {
+            if matches!(reason, Refusal::Rewound { .. }) {
+                self.quorum.distrust_disk();
+            }
             self.quorum.hear_of_own_end();
             self.drain_quorum();
         }

@@ -55,6 +55,7 @@ impl Node {
         match &learnt {
             Learnt::New => self.on_joined(key, record),
             Learnt::Reborn(former) => {
+                self.note_disk(former);
                 let former = former.identity.clone();
                 self.note_outlived(former.id, former.incarnation);
                 self.members.drop_opinions(key);
@@ -63,6 +64,7 @@ impl Node {
             }
             Learnt::Newer(before) => self.on_newer(key, before, record),
             Learnt::Left(before) => {
+                self.note_disk(before);
                 let identity = &before.identity;
                 self.events.push(Event::Left { id: identity.id.clone(), incarnation: identity.incarnation });
                 let own = self.key;

@@ -17,6 +17,7 @@ mod command;
 mod contact;
 pub(crate) mod counters;
 mod detector;
+mod disks;
 pub(crate) mod event;
 mod heartbeat;
 pub(crate) mod identity;
@@ -53,6 +54,7 @@ use std::time::Duration;
 use self::clock::Now;
 use self::contact::Contacts;
 use self::counters::Counters;
+use self::disks::Disks;
 use self::event::{Event, Events};
 use self::heartbeat::Beat;
 use self::identity::{BootId, Identity, Key, Life, StorageId, Version};
@@ -178,6 +180,8 @@ pub struct Node {
     outlived: Vec<Subject>,
     /// Where voters were heard last, by their disks.
     voter_addrs: Vec<(StorageId, SocketAddr)>,
+    /// From which disks voters have run whose lives are over.
+    disks: Disks,
     timers: Timers,
     rng: Rng,
     outbox: Outbox,
@@ -233,6 +237,7 @@ impl Node {
             contacts: Contacts::default(),
             outlived: Vec::new(),
             voter_addrs: Vec::new(),
+            disks: Disks::default(),
             timers: Timers::default(),
             rng: Rng::new(rng_seed),
             outbox: Outbox::new(),

@@ -263,6 +263,7 @@ impl Node {
     /// A member whose life is over is none any more; that one has left is said, as it is where the farewell comes first.
     fn bury(&mut self, key: Key, left: bool) {
         if let Some(record) = self.members.remove(key) {
+            self.note_disk(&record);
             if left {
                 let Identity { id, incarnation, .. } = &record.identity;
                 self.events.push(Event::Left { id: id.clone(), incarnation: *incarnation });

@@ -8,8 +8,8 @@ use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::error::StorageError;
 use super::storage::Storage;
-use crate::Incarnation;
 use crate::core::quorum::Durable;
+use crate::{Incarnation, StorageId};
 
 type Written = (Box<Storage>, Result<(), StorageError>);
 
@@ -74,19 +74,32 @@ impl Keeper {
         None
     }
 
-    /// Begins another life above `seen`; on the disk, if there is one.
-    pub(super) async fn next_incarnation(&mut self, seen: Incarnation) -> Result<Incarnation, Failed> {
+    /// Begins another life above `seen`: on the disk, if there is one, and if that has been rewound, as another disk.
+    pub(super) async fn next_life(&mut self, seen: Incarnation, rewound: bool) -> Result<NextLife, Failed> {
         self.settle().await;
-        let Self::Idle(mut storage) = std::mem::take(self) else { return Ok(seen.next()) };
+        let Self::Idle(mut storage) = std::mem::take(self) else {
+            return Ok(NextLife { incarnation: seen.next(), storage: None });
+        };
         // A disk can take its time, and other tasks must not wait for it.
         let write = move || {
-            let next = storage.next_incarnation(seen.get());
+            let next = if rewound { storage.renounce() } else { Ok(()) };
+            let next = next.and_then(|()| storage.next_incarnation(seen.get()));
             (storage, next)
         };
         let Ok((storage, next)) = spawn_blocking(write).await else { return Err(Failed::Lost) };
+        let id = storage.id();
         *self = Self::Idle(storage);
-        next.map_err(Failed::Storage)
+        let incarnation = next.map_err(Failed::Storage)?;
+        Ok(NextLife { incarnation, storage: Some(id) })
     }
+}
+
+/// What another life begins with.
+#[derive(Debug)]
+pub(super) struct NextLife {
+    pub(super) incarnation: Incarnation,
+    /// From which disk, if there is one.
+    pub(super) storage: Option<StorageId>,
 }
 
 /// Why there is no further life.

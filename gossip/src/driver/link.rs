@@ -5,22 +5,21 @@ use std::net::SocketAddr;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use tokio::net::UdpSocket;
-
 #[cfg(feature = "faults")]
 use super::faults::{Direction, Emulator};
+use super::udp::Udp;
 
 /// Sends and receives, and counts what the system refused.
 #[derive(Debug)]
 pub(super) struct Link {
-    socket: UdpSocket,
+    socket: Udp,
     #[cfg(feature = "faults")]
     emulator: Option<Emulator>,
     pub(super) send_errors: u64,
 }
 
 impl Link {
-    pub(super) fn new(socket: UdpSocket) -> Self {
+    pub(super) fn new(socket: Udp) -> Self {
         Self {
             socket,
             #[cfg(feature = "faults")]
@@ -36,7 +35,7 @@ impl Link {
 
     /// Whether there may be something to receive; if not, the task is woken when there is.
     pub(super) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.socket.poll_recv_ready(cx)
+        self.socket.poll_readable(cx)
     }
 
     /// Receives one datagram, cut to the buffer; `WouldBlock` if there is none.
@@ -48,7 +47,7 @@ impl Link {
                 buf[..len].copy_from_slice(&bytes[..len]);
                 return Ok((len, from));
             }
-            let (len, from) = self.socket.try_recv_from(buf)?;
+            let (len, from) = self.socket.receive(buf)?;
             if !self.keeps_back(from, &buf[..len]) {
                 return Ok((len, from));
             }
@@ -76,7 +75,7 @@ impl Link {
     }
 
     fn send_now(&mut self, to: SocketAddr, bytes: &[u8]) {
-        if let Err(error) = self.socket.try_send_to(bytes, to) {
+        if let Err(error) = self.socket.send(to, bytes) {
             self.send_errors += 1;
             // The first tells what is wrong, the count how bad it is.
             if self.send_errors.is_power_of_two() {

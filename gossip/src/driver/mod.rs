@@ -17,6 +17,7 @@ pub(crate) mod seeds;
 pub(crate) mod socket;
 pub(crate) mod storage;
 mod task;
+pub(crate) mod udp;
 
 pub use task::OnEviction;
 pub(crate) use task::{Command, Launch, Status, start};

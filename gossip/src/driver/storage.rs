@@ -100,6 +100,16 @@ impl Storage {
         self.replace(State { storage: fresh, durable: Durable::default(), ..self.state.clone() })
     }
 
+    /// Becomes another disk, because others have seen more of this one than it remembers: it promised what it does not know of, and
+    /// must not vote as itself again. Views are facts, and stay.
+    pub(crate) fn renounce(&mut self) -> Result<(), StorageError> {
+        let mut fresh = StorageId::default();
+        getrandom::fill(&mut fresh.0)
+            .map_err(|e| StorageError::io("draw another id for", &self.dir.join(STATE), e.into()))?;
+        let durable = Durable { view: self.state.durable.view.clone(), ..Durable::default() };
+        self.replace(State { storage: fresh, durable, ..self.state.clone() })
+    }
+
     /// What was kept last.
     pub(crate) fn durable(&self) -> &Durable {
         &self.state.durable

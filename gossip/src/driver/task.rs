@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use tokio::net::UdpSocket;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::{JoinHandle, yield_now};
 use tracing::Instrument;
@@ -24,6 +23,7 @@ use super::leases::{Answer, Leases};
 use super::link::Link;
 use super::seeds::Seeds;
 use super::storage::Storage;
+use super::udp::Udp;
 use crate::core::{Node as Core, Setup};
 use crate::{
     CommandError, Config, DATAGRAM_MAX, Event, Identity, Incarnation, LeaseName, LeaseState, Metadata, Now,
@@ -90,7 +90,7 @@ pub(crate) struct Launch {
     /// Their addresses now.
     pub(crate) resolved: Vec<SocketAddr>,
     pub(crate) metadata: Metadata,
-    pub(crate) socket: UdpSocket,
+    pub(crate) socket: Udp,
     pub(crate) storage: Option<Storage>,
     pub(crate) on_eviction: OnEviction,
     pub(crate) board: Arc<Board>,
@@ -148,6 +148,7 @@ pub(crate) fn start(
         lookup: None,
         lookup_due: LOOKUP_EVERY,
         refused: None,
+        rewound: false,
         outgoing: Box::new([0; DATAGRAM_MAX]),
         alarm,
         alarm_at: None,
@@ -181,6 +182,8 @@ struct Task {
     lookup_due: Duration,
     /// An incarnation that others know of this node, and that it must exceed.
     refused: Option<Incarnation>,
+    /// Whether others have seen more of its disk than that says.
+    rewound: bool,
     outgoing: Box<[u8; DATAGRAM_MAX]>,
     alarm: Alarm,
     /// When it will ring, if it is set.
@@ -378,11 +381,18 @@ impl Task {
             }
             Event::Lagged { .. } => self.leases.insist(&mut self.core, self.clocks.now()),
             Event::SeedsSilent { .. } if self.seeds.can_change() => self.look_up(),
-            Event::Refused { reason: Refusal::Incarnation { highest }, .. }
+            Event::Refused {
+                by,
+                reason: reason @ (Refusal::Incarnation { highest } | Refusal::Rewound { highest }),
+            }
                 // One that leaves may be told that it has left already.
                 if highest >= self.core.identity().incarnation && !self.core.is_leaving() =>
             {
                 self.refused = self.refused.max(Some(highest));
+                if matches!(reason, Refusal::Rewound { .. }) {
+                    tracing::error!(%by, %highest, "gossip.storage_rewound");
+                    self.rewound = true;
+                }
             }
             Event::LeaveDone { acknowledged, told } => {
                 return Some(StopReason::Left { acknowledged, told });
@@ -422,17 +432,23 @@ impl Task {
     /// Begins another life above the incarnation that others have seen: the storage was older than their memory, or
     /// there is none and the wall clock went back.
     async fn live_again(&mut self, seen: Incarnation) -> Result<(), StopReason> {
-        let incarnation = self.keeper.next_incarnation(seen).await.map_err(|failed| match failed {
+        let rewound = std::mem::take(&mut self.rewound);
+        let life = self.keeper.next_life(seen, rewound).await.map_err(|failed| match failed {
             Failed::Lost => StopReason::Lost,
             Failed::Storage(error) => StopReason::Storage(Arc::new(error)),
         })?;
-        tracing::info!(%seen, %incarnation, "gossip.incarnation_raised");
         let record = self.core.record().clone();
+        let incarnation = life.incarnation;
+        tracing::info!(%seen, %incarnation, "gossip.incarnation_raised");
         self.rng_seed = self.rng_seed.wrapping_add(1);
         let setup = Setup {
             config: self.config.clone(),
             // The boot id stays: it says which process this is.
-            identity: Identity { incarnation, ..record.identity.clone() },
+            identity: Identity {
+                incarnation,
+                storage: life.storage.unwrap_or(record.identity.storage),
+                ..record.identity.clone()
+            },
             addr: record.addr,
             seeds: self.resolved.clone(),
             metadata: record.metadata.clone(),

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tokio::net::UdpSocket;
 use tokio::sync::{broadcast, mpsc, watch};
 
 use super::{Node, Shared};
@@ -14,6 +13,7 @@ use crate::driver::error::StartError;
 use crate::driver::seeds::{Seed, Seeds};
 use crate::driver::socket::{self, SocketOptions};
 use crate::driver::storage::Storage;
+use crate::driver::udp::Udp;
 use crate::driver::{self, Launch, OnEviction, Status};
 use crate::{BootId, Config, ConfigBuilder, Identity, Incarnation, Metadata, NodeId, StorageId};
 
@@ -220,7 +220,7 @@ impl Builder {
         let bind = self.socket.bind;
         let fail = |action| move |source| StartError::Socket { action, addr: bind, source };
         let bound = socket.local_addr().map_err(fail("ask for the address of the"))?;
-        let socket = UdpSocket::from_std(socket).map_err(fail("hand tokio the"))?;
+        let socket = Udp::new(socket).map_err(fail("hand tokio the"))?;
         let addr = advertised(self.advertise, bound)?;
         let (storage, identity) =
             identify(self.data_dir, self.abandon_founding, config.cluster().to_owned(), id.clone()).await?;

@@ -35,6 +35,8 @@ pub enum Fault {
     Lease(usize, u8),
     /// Its disk refuses every write from then on.
     DiskFails(usize),
+    /// The power fails at its next write: before the disk has it, or right after. It is back a little later.
+    PowerFails { host: usize, after: bool },
     /// One of its monotonic clocks is slewed, in parts per million.
     Slew(usize, i32),
     /// The voters are to be these; and afterwards those before them.
@@ -91,6 +93,13 @@ impl Scenario {
             let from = rng.between(10 * interval, 180 * interval);
             let until = (from + rng.between(2 * interval, 80 * interval)).min(calm);
             faults.push(Scheduled { from, until, fault: random_quorum_fault(hosts, &mut rng) });
+        }
+        for _ in 0..if voters > 0 { rng.index(4) } else { 0 } {
+            let from = rng.between(10 * interval, 180 * interval);
+            // Voters write most.
+            let host = if rng.chance(0.7) { rng.index(voters) } else { rng.index(hosts) };
+            let fault = Fault::PowerFails { host, after: rng.chance(0.5) };
+            faults.push(Scheduled { from, until: calm - 20 * interval, fault });
         }
         faults.sort_by_key(|fault| fault.from);
         Self { seed, hosts, voters, interval_ms, full_mesh_max, faults, calm, end: calm + 240 * interval }
@@ -190,6 +199,7 @@ impl World {
                 return vec![host];
             }
             &Fault::DiskFails(host) => self.hosts[host].disk_fails = true,
+            &Fault::PowerFails { host, after } => self.hosts[host].power_fails = Some(after),
             &Fault::Slew(host, ppm) => self.hosts[host].clock.set_rate(now, f64::from(ppm)),
             Fault::Voters(voters) => {
                 let names: Vec<_> = voters.iter().map(|&host| self.hosts[host].id.clone()).collect();
@@ -243,6 +253,7 @@ impl World {
                 self.hosts[host].clock.set_rate(now, 0.0);
             }
             Fault::Starve(host, _) => self.hosts[host].starved = 0,
+            Fault::PowerFails { host, .. } => self.hosts[host].power_fails = None,
             _ => {}
         }
         Vec::new()

@@ -81,6 +81,8 @@ pub struct Host {
     pub disk_fails: bool,
     /// Whether it has another disk than at first.
     pub disk_replaced: bool,
+    /// Whether the power is to fail at the next write, and then whether before the disk has it or right after.
+    pub power_fails: Option<bool>,
     /// Whether it crashes when the write under way is done.
     pub crash_after_write: bool,
     pub paused: bool,
@@ -125,6 +127,7 @@ impl Host {
             life: 0,
             disk_fails: false,
             disk_replaced: false,
+            power_fails: None,
             crash_after_write: false,
             paused: false,
             inbox: Vec::new(),

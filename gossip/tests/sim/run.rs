@@ -4,6 +4,7 @@ use super::bounds::{FewDatagrams, FewSuspensions};
 use super::check::{Check, HonestOpinions, OwnPause, OwnerWrites, converged};
 use super::decided::{NoTwoInQuorum, OneHistory, SuspectedByMajority, settled};
 use super::fault::Scenario;
+use super::rng::Rng;
 use super::world::{Next, Step, World, config};
 use super::{MS, Nanos};
 
@@ -85,25 +86,45 @@ fn play(world: &mut World, scenario: &Scenario, checks: &mut [Box<dyn Check>]) -
     if world.network.stats.longest > gossip::DATAGRAM_MAX {
         return Err(format!("a datagram of {} bytes", world.network.stats.longest));
     }
+    if world.rewound > 0 {
+        return Err("I3: no disk goes back here, and one was said to have".to_owned());
+    }
     if scenario.voters > 0 {
         settled(world)?;
     }
     converged(world)
 }
 
-/// Runs a random scenario; on failure shrinks its faults and tells the story.
-pub fn run_seed(seed: u64) -> Result<(), String> {
+/// Runs a random scenario, and then again with a crash at each of so many of its writes; on failure shrinks its faults and
+/// tells the story.
+pub fn run_seed(seed: u64, writes: u64) -> Result<(), String> {
     let scenario = Scenario::random(seed);
-    match run(&scenario, false, &|_| {}) {
-        Ok(_) => Ok(()),
-        Err(failure) => Err(explain(&scenario, &failure)),
+    let whole = run(&scenario, false, &|_| {}).map_err(|failure| explain(&scenario, &failure, &|_| {}))?;
+    let mut rng = Rng::new(!seed);
+    // All of them in their order, or some by lot.
+    for n in 0..writes.min(whole.writes) {
+        let write = if writes < whole.writes { rng.between(0, whole.writes) } else { n };
+        fail_at_write(&scenario, write).map_err(|(failure, after)| {
+            let story = explain(&scenario, &failure, &|world| world.crash_at = Some((write, after)));
+            format!("with a crash at write {write}, {}: {story}", if after { "after" } else { "before" })
+        })?;
     }
+    Ok(())
+}
+
+/// Lets a write of a run crash its host: once before it has reached the disk, and once right after. If that breaks anything,
+/// what, and which of the two.
+pub fn fail_at_write(scenario: &Scenario, write: u64) -> Result<(), (Failure, bool)> {
+    [false, true].into_iter().try_for_each(|after| {
+        let crash = |world: &mut World| world.crash_at = Some((write, after));
+        run(scenario, false, &crash).map(|_| ()).map_err(|failure| (failure, after))
+    })
 }
 
 /// The shortest schedule found that still fails, with its log.
-fn explain(scenario: &Scenario, failure: &Failure) -> String {
-    let small = shrink(scenario, &|_| {});
-    let (small_what, log) = match run(&small, true, &|_| {}) {
+fn explain(scenario: &Scenario, failure: &Failure, mutation: Mutation<'_>) -> String {
+    let small = shrink(scenario, mutation);
+    let (small_what, log) = match run(&small, true, mutation) {
         Err(failure) => (failure.what, failure.log.unwrap_or_default()),
         Ok(_) => (String::from("nothing"), String::new()),
     };
@@ -153,12 +174,13 @@ pub fn shrink(scenario: &Scenario, mutation: Mutation<'_>) -> Scenario {
     small
 }
 
-/// Runs many seeds on two threads; the explanations of those that failed.
-pub fn run_seeds(first: u64, count: u64) -> Vec<String> {
+/// Runs many seeds on as many threads, each seed again with a crash at so many of its writes; the explanations of those that
+/// failed.
+pub fn run_seeds(first: u64, count: u64, threads: u64, writes: u64) -> Vec<String> {
     let next = std::sync::atomic::AtomicU64::new(first);
     let failures = std::sync::Mutex::new(Vec::new());
     std::thread::scope(|scope| {
-        for _ in 0..2 {
+        for _ in 0..threads {
             scope.spawn(|| {
                 loop {
                     let seed = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -170,7 +192,7 @@ pub fn run_seeds(first: u64, count: u64) -> Vec<String> {
                     if (seed - first).is_multiple_of(1000) && seed > first {
                         progress(seed - first, count);
                     }
-                    if let Err(failure) = run_seed(seed) {
+                    if let Err(failure) = run_seed(seed, writes) {
                         eprintln!("{failure}");
                         failures.lock().expect("not poisoned").push(failure);
                     }

@@ -62,6 +62,8 @@ pub struct World {
     /// How many writes have been begun, and the one at which its host is to crash: before the disk has it, or right after.
     pub writes: u64,
     pub crash_at: Option<(u64, bool)>,
+    /// How often a node was told that its disk had gone back in time.
+    pub rewound: u64,
     /// Disks that were thrown away.
     pub old_disks: BTreeMap<StorageId, Durable>,
     /// Up to how many members observe each other.
@@ -120,6 +122,7 @@ impl World {
             echoing: false,
             writes: 0,
             crash_at: None,
+            rewound: 0,
             old_disks: BTreeMap::new(),
             config_mesh: 32,
             pauses: vec![Vec::new(); count],
@@ -217,6 +220,7 @@ impl World {
         {
             self.hosts[index].durable = durable;
         }
+        self.hosts[index].crash_after_write = false;
         self.hosts[index].node = None;
         if std::mem::take(&mut self.hosts[index].paused)
             && let Some(last) = self.pauses[index].last_mut()
@@ -310,7 +314,7 @@ impl World {
     }
 
     fn restart(&mut self, index: usize) -> Step {
-        if self.hosts[index].node.is_some() {
+        if self.hosts[index].node.is_some() || self.hosts[index].leaving {
             return Step::Nothing;
         }
         let incarnation = self.hosts[index].stored + 1;
@@ -324,18 +328,15 @@ impl World {
         let Some(durable) = host.node.as_mut().and_then(|node| node.poll_write().cloned()) else { return };
         host.writing = Some(durable);
         let life = host.life;
-        let number = self.writes;
+        let chosen = self.crash_at.filter(|&(at, _)| at == self.writes).map(|(_, after)| after);
         self.writes += 1;
-        match self.crash_at {
-            Some((at, after)) if at == number => {
-                host.crash_after_write = after;
-                if !after {
-                    host.writing = None;
-                    self.crash_at_write(index);
-                    return;
-                }
+        if let Some(after) = host.power_fails.take().or(chosen) {
+            host.crash_after_write = after;
+            if !after {
+                host.writing = None;
+                self.crash_at_write(index);
+                return;
             }
-            _ => {}
         }
         let host = &mut self.hosts[index];
         if self.hasty_disks {
@@ -459,6 +460,11 @@ impl World {
                     continue;
                 }
                 Event::Refused { reason: Refusal::Incarnation { highest }, .. } => highest.get(),
+                Event::Refused { reason: Refusal::Rewound { highest }, .. } => {
+                    self.replace_disk(index);
+                    self.rewound += 1;
+                    highest.get()
+                }
                 Event::Standing { standing: Standing::Evicted, .. } => self.hosts[index].stored,
                 // Its disk was wiped, and its former life is still believed in.
                 Event::Refused { reason: Refusal::NameConflict, .. } => self.hosts[index].stored,

@@ -132,10 +132,14 @@ impl Journal {
         if good {
             (self.written_version, self.written) = (version, durable);
         } else {
-            self.broken = true;
-            self.disk = false;
-            (self.written_version, self.written) = (self.version, self.wanted.clone());
+            self.give_up();
         }
+    }
+
+    /// From now on there is no disk, and nothing is promised any more.
+    pub fn give_up(&mut self) {
+        (self.broken, self.disk, self.in_flight) = (true, false, None);
+        (self.written_version, self.written) = (self.version, self.wanted.clone());
     }
 }
 

@@ -244,6 +244,14 @@ impl<R: Register> Quorum<R> {
         self.act(witness);
     }
 
+    /// The disk is not what others know it to be: nothing that it says is a promise any more.
+    pub fn distrust_disk(&mut self) {
+        let before = self.journal.view().cloned();
+        self.outputs.forget_unwritten(self.journal.written_version());
+        self.journal.give_up();
+        self.on_stored(before.as_deref());
+    }
+
     /// Takes a reading of the clocks. What has run out by now has run out before anything that comes in now can renew it.
     pub fn advance(&mut self, now: Now) {
         self.now = now;
