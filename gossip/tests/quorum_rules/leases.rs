@@ -1,7 +1,7 @@
 //! Who asks for a lease, and what becomes of the request.
 
 use gossip::core::quorum::{Delta, Message, Output, Wanted, Wish};
-use gossip::{Event, LeaseState};
+use gossip::{Event, LeaseState, Standing};
 
 use crate::bench::Bench;
 use crate::names::{MS, lease};
@@ -41,4 +41,29 @@ fn a_lease_is_asked_for_once_it_can_be_held() {
         |event: &Event| matches!(event, Event::Lease { state: LeaseState::Granted, token: Some(_), .. });
     assert!(owner.events().iter().any(granted));
     assert_eq!(owner.quorum.holds(&lease()), Some(owner.chain.epoch));
+}
+
+/// Whoever asks asks until there is a grant to use: one that came when nobody vouched any more is none.
+#[test]
+fn a_grant_that_comes_too_late_is_given_back_and_asked_for_anew() {
+    let mut owner = Bench::new("x", 8, 1);
+    owner.vouched();
+    assert!(owner.quorum.acquire(&lease()));
+    let wanted = |owner: &Bench| owner.quorum.leases().map(|(_, wanted)| wanted).next();
+    let Some(Wanted::Grant { request }) = wanted(&owner) else { panic!("it is asked for") };
+    owner.wait(5000 * MS);
+    assert_eq!(owner.quorum.standing(), Standing::Isolated);
+    owner.events();
+    owner.grant(request);
+    let said: Vec<Event> =
+        owner.events().into_iter().filter(|event| matches!(event, Event::Lease { .. })).collect();
+    assert!(said.is_empty(), "nobody has ever held it: {said:?}");
+    let token = owner.chain.epoch;
+    assert_eq!(wanted(&owner), Some(Wanted::Return { token, again: true }));
+    assert_eq!(owner.quorum.holds(&lease()), None);
+
+    let whom = owner.owner();
+    owner.learn(Delta::Release { lease: lease(), owner: whom, token });
+    owner.write(true);
+    assert!(matches!(wanted(&owner), Some(Wanted::Grant { request: next }) if next != request));
 }

@@ -15,7 +15,7 @@ use crate::core::event::Event;
 /// What has become of a lease of this node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum LeaseState {
-    /// A view grants it; the handle is alive.
+    /// A view grants it, and this node is in quorum: the handle is alive.
     Granted,
     /// It runs out soon unless a majority is heard again.
     Endangered {
@@ -26,7 +26,8 @@ pub enum LeaseState {
     Expired,
     /// A view says that it is this node's no more.
     Lost,
-    /// It was given back, and that has been decided.
+    /// It was given back, and that has been decided. Also said of a grant that came when nobody vouched for this node any more: it
+    /// was never [`Granted`](Self::Granted), and the lease is asked for anew.
     Released,
     /// It was asked for in vain.
     Denied(Denial),
@@ -285,11 +286,12 @@ impl<R: Register> Quorum<R> {
     fn settle_grant(&mut self, lease: LeaseName, grant: &Grant) {
         match self.leases.wanted.get(&lease) {
             Some(Wanted::Grant { request }) if *request == grant.request => {
-                self.leases.wanted.insert(lease.clone(), Wanted::Held { token: grant.token });
-                self.lease_event(&lease, Some(grant.token), LeaseState::Granted);
-                if self.standing() != Standing::InQuorum {
-                    // It came too late to be used.
-                    self.expire_leases();
+                if self.standing() == Standing::InQuorum {
+                    self.leases.wanted.insert(lease.clone(), Wanted::Held { token: grant.token });
+                    self.lease_event(&lease, Some(grant.token), LeaseState::Granted);
+                } else {
+                    // It came too late to be used, and is still wanted.
+                    self.leases.wanted.insert(lease, Wanted::Return { token: grant.token, again: true });
                 }
             }
             Some(Wanted::Held { token } | Wanted::Return { token, .. }) if *token == grant.token => {}
