@@ -20,7 +20,7 @@ use crate::command_line::command_line;
 const NODES: usize = 20;
 const NODES_QUICK: usize = 5;
 /// The longest that an ordinary scenario may take, and a long one.
-const LONGEST: Duration = Duration::from_secs(400);
+const LONGEST: Duration = Duration::from_secs(700);
 const LONGEST_LONG: Duration = Duration::from_secs(1200);
 
 /// Starts real processes, breaks them and their network, watches what they say of each other, and fails if something that

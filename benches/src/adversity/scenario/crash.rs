@@ -5,9 +5,6 @@ use crate::adversity::network::{Impairment, Links};
 
 /// How long a killed node stays away once it has been noticed.
 const AWAY_S: f64 = 2.0;
-/// How long it then lives before the next is killed. A young observer has heard little, and is slow on purpose: until about
-/// five seconds after its start it takes up to twice as long, and that is another figure than the one claimed.
-const GROWN_UP_S: f64 = 5.0;
 /// The longest wait for that.
 const NOTICED_MAX_S: f64 = 10.0;
 
@@ -52,7 +49,7 @@ fn crash(stage: &mut Stage) -> anyhow::Result<()> {
         stage.wait(AWAY_S);
         stage.start(victim)?;
         stage.settle()?;
-        stage.wait(GROWN_UP_S);
+        stage.wait(stage.young_s());
     }
     Ok(())
 }
@@ -70,7 +67,7 @@ fn dark(stage: &mut Stage) -> anyhow::Result<()> {
         stage.mend("host dark")?;
         stage.start(victim)?;
         stage.settle()?;
-        stage.wait(GROWN_UP_S);
+        stage.wait(stage.young_s());
     }
     Ok(())
 }

@@ -24,8 +24,6 @@ pub(crate) struct Setting {
 
 /// The longest that a scenario waits for its cluster to come together before it begins.
 const READY_MAX_S: f64 = 60.0;
-/// How long the cluster is left alone once it has: detectors learn what is usual.
-const WARM_UP_S: f64 = 5.0;
 /// The longest that a scenario waits for recovery; claims are stricter.
 const SETTLE_MAX_S: f64 = 45.0;
 /// How often nodes that have ended by themselves are started again before a scenario goes on without them.
@@ -128,8 +126,14 @@ impl Stage {
             self.nodes()
         );
         self.note(&format!("together after {:.1} s", self.fleet.elapsed() - begun));
-        self.wait(self.length(WARM_UP_S, 3.0));
+        // Left alone: detectors learn what is usual.
+        self.wait(self.length(self.young_s(), self.young_s().min(3.0)));
         Ok(())
+    }
+
+    /// For how long after a start those concerned have heard too little to be judged.
+    pub(crate) fn young_s(&self) -> f64 {
+        self.fleet.system().young_s()
     }
 
     pub(crate) fn start(&mut self, node: usize) -> anyhow::Result<()> {
