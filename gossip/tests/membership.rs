@@ -125,6 +125,38 @@ fn leaving_is_acknowledged_spread_and_no_failure() {
     assert_well(&world);
 }
 
+/// Those who are declared dead while they are cut off begin another life and call their seeds. Where those have moved, they are
+/// called instead: by those who buried them.
+#[test]
+fn the_evicted_are_called_where_they_were_buried() {
+    let config = config(100).voters(["n0", "n1", "n2"]).build().expect("valid");
+    let mut world = World::new(config, 5, 3);
+    world.give_disks();
+    world.start_all();
+    world.run_for(Duration::from_secs(10));
+    world.network.rules.push((0, Rule::Partition(vec![3, 4])));
+    world.run_for(Duration::from_secs(20));
+    for host in [3, 4] {
+        assert!(world.view(0).expect("a history").gone.contains(&world.hosts[host].id), "n{host} is dead");
+    }
+    for host in 0..3 {
+        world.relocate(host, SocketAddr::from(([10, 9, 0, host as u8], 7000)));
+    }
+    // Their former lives must not tell where the others are.
+    for host in [3, 4] {
+        world.crash(host);
+        let incarnation = world.hosts[host].stored + 1;
+        let (now, config) = (world.now, world.config.clone());
+        let seeds = (0..3).map(|seed| SocketAddr::from(([10, 0, 0, seed], 7000))).collect();
+        world.hosts[host].start(now, &config, seeds, incarnation, &mut sim::rng::Rng::new(9 + host as u64));
+        world.drain(host);
+    }
+    world.run_for(Duration::from_secs(5));
+    world.network.rules.clear();
+    world.run_for(Duration::from_secs(20));
+    assert_well(&world);
+}
+
 /// A disk that was put back from a backup is found out by whoever has seen it in a later life, even after that was buried.
 #[test]
 fn a_disk_that_goes_back_in_time_is_another_disk() {

@@ -1,5 +1,6 @@
 //! Finding the others: calling seeds, being called, being refused; and calling again whoever is out of reach.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +18,8 @@ use crate::wire::{DATAGRAM_MAX, Encoder, Frame, Head, Item, Padding, Tag};
 #[derive(Debug)]
 pub(super) struct Seeds {
     addrs: Vec<SocketAddr>,
+    /// Where those lived whose deaths were decided, and how often each of these addresses is still to be called.
+    buried: VecDeque<(SocketAddr, u32)>,
     rounds: u32,
     answered: bool,
     /// Whether this node has been told everything once.
@@ -26,11 +29,38 @@ pub(super) struct Seeds {
 impl Seeds {
     /// Of a longer list the rest is not called.
     const MAX: usize = 64;
+    /// Addresses of the dead that are remembered, the latest, and calls to each.
+    const BURIED_MAX: usize = 32;
+    const CALLS_TO_BURIED: u32 = 16;
 
     pub(super) fn new(addrs: Vec<SocketAddr>) -> Self {
-        let mut seeds = Self { addrs: Vec::new(), rounds: 0, answered: false, ready: false };
+        let mut seeds =
+            Self { addrs: Vec::new(), buried: VecDeque::new(), rounds: 0, answered: false, ready: false };
         seeds.replace(addrs);
         seeds
+    }
+
+    /// Whoever is declared dead may be well, and cut off: it begins another life there, and may know nobody who is left.
+    pub(super) fn remember_buried(&mut self, addr: SocketAddr) {
+        self.buried.retain(|(known, _)| *known != addr);
+        self.buried.push_back((addr, Self::CALLS_TO_BURIED));
+        if self.buried.len() > Self::BURIED_MAX {
+            self.buried.pop_front();
+        }
+    }
+
+    /// Somebody lives there again.
+    pub(super) fn forget_buried(&mut self, addr: SocketAddr) {
+        self.buried.retain(|(known, _)| *known != addr);
+    }
+
+    /// The next of them to be called, in turn.
+    fn next_buried(&mut self) -> Option<SocketAddr> {
+        let (addr, calls) = self.buried.pop_front()?;
+        if calls > 1 {
+            self.buried.push_back((addr, calls - 1));
+        }
+        Some(addr)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -46,10 +76,13 @@ impl Seeds {
 /// Calling.
 impl Node {
     /// Calls all seeds until one has answered; afterwards, at a slower pace and for ever, one seed and one member that
-    /// seems gone, so that parts of a cluster that have lost each other meet again.
+    /// seems gone, so that parts of a cluster that have lost each other meet again; and now and then where one was buried.
     pub(super) fn on_call(&mut self, now: Duration) {
         let own = self.record().addr;
         let pace = self.config.seed_retry_max;
+        if let Some(addr) = self.seeds.next_buried() {
+            self.send_hello(addr, Tag::default(), true);
+        }
         if self.seeds.answered || self.members.len() > 1 {
             if let Some(addr) = self.pick_seed() {
                 self.send_hello(addr, Tag::default(), true);

@@ -93,6 +93,7 @@ impl Node {
             incarnation: identity.incarnation,
             addr: record.addr,
         });
+        self.seeds.forget_buried(record.addr);
         self.rings.add(key);
         self.meet_neighbours();
     }

@@ -267,6 +267,8 @@ impl Node {
             if left {
                 let Identity { id, incarnation, .. } = &record.identity;
                 self.events.push(Event::Left { id: id.clone(), incarnation: *incarnation });
+            } else {
+                self.seeds.remember_buried(record.addr);
             }
             if let Some(addr) = self.peers.by_key(key).map(|peer| peer.addr) {
                 self.note_voter(addr, record.identity.storage);

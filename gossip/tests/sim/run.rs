@@ -29,6 +29,7 @@ pub fn run(scenario: &Scenario, log: bool, mutation: Mutation<'_>) -> Result<Wor
         world.give_disks();
     }
     world.config_mesh = scenario.full_mesh_max;
+    world.lookups = true;
     world.log = log.then(String::new);
     mutation(&mut world);
     let mut checks: Vec<Box<dyn Check>> = vec![

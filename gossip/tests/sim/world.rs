@@ -66,6 +66,8 @@ pub struct World {
     pub rewound: u64,
     /// Disks that were thrown away.
     pub old_disks: BTreeMap<StorageId, Durable>,
+    /// Whether a process whose seeds are silent looks their names up again, as the driver does.
+    pub lookups: bool,
     /// Up to how many members observe each other.
     pub config_mesh: usize,
     /// When each host was paused, from and until.
@@ -124,6 +126,7 @@ impl World {
             crash_at: None,
             rewound: 0,
             old_disks: BTreeMap::new(),
+            lookups: false,
             config_mesh: 32,
             pauses: vec![Vec::new(); count],
             queue: BinaryHeap::new(),
@@ -456,7 +459,12 @@ impl World {
                     continue;
                 }
                 Event::LeaveDone { acknowledged, told } => {
-                    self.hosts[index].left = 2 * acknowledged >= *told;
+                    // Where nobody could be told, nobody has to know.
+                    self.hosts[index].left = *told > 0 && 2 * acknowledged >= *told;
+                    continue;
+                }
+                Event::SeedsSilent { .. } if self.lookups => {
+                    self.look_up(index);
                     continue;
                 }
                 Event::Refused { reason: Refusal::Incarnation { highest }, .. } => highest.get(),
@@ -476,6 +484,16 @@ impl World {
                 self.schedule_wake(index);
                 return;
             }
+        }
+    }
+
+    /// The names that it was given as seeds are those of the first who run now, wherever they are.
+    fn look_up(&mut self, index: usize) {
+        let now = self.hosts[index].now(self.now);
+        let up = self.hosts.iter().filter(|host| host.is_up());
+        let seeds = up.take(4).map(|host| host.addr).collect();
+        if let Some(node) = &mut self.hosts[index].node {
+            node.set_seeds(now, seeds);
         }
     }
 
