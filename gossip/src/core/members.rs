@@ -289,13 +289,16 @@ impl Members {
         }
     }
 
-    /// All published doubts about a member's present life.
-    pub(crate) fn doubts_about(&self, key: Key) -> impl Iterator<Item = (Key, &Doubt)> {
-        let incarnation = self.slots.get(&key).map(|slot| slot.record.identity.incarnation);
-        self.doubters.iter().filter_map(move |&observer| {
-            let doubt = self.slots.get(&observer)?.opinions.as_ref()?.of(key)?;
-            (Some(doubt.incarnation) == incarnation).then_some((observer, doubt))
-        })
+    /// What an observer publishes about a member's present life, if that is a doubt.
+    pub(crate) fn doubt(&self, observer: Key, member: Key) -> Option<&Doubt> {
+        let doubt = self.slots.get(&observer)?.opinions.as_ref()?.of(member)?;
+        let incarnation = self.slots.get(&member)?.record.identity.incarnation;
+        (doubt.incarnation == incarnation).then_some(doubt)
+    }
+
+    /// All published doubts about a member's present life: as many steps as there are members that doubt anybody.
+    pub(crate) fn doubts_about(&self, member: Key) -> impl Iterator<Item = (Key, &Doubt)> {
+        self.doubters.iter().filter_map(move |&observer| Some((observer, self.doubt(observer, member)?)))
     }
 
     /// Members of whom at least so many observers publish that they doubt them, in order: those who suspect them, and those

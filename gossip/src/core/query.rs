@@ -123,7 +123,7 @@ impl Node {
                 phi: peer.detector.phi(now),
             });
         }
-        let doubt = self.members.doubts_about(target).find(|(by, _)| *by == observer).map(|(_, doubt)| doubt);
+        let doubt = self.members.doubt(observer, target);
         Some(Suspicion {
             observer: observer_id,
             opinion: doubt.map_or(Opinion::Trust, |doubt| doubt.opinion),

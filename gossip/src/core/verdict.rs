@@ -166,7 +166,6 @@ impl Node {
             let peer = self.peers.iter().find(|peer| peer.neighbour && peer.key == member);
             return peer.map_or(Opinion::Trust, |peer| peer.opinion);
         }
-        let doubt = self.members.doubts_about(member).find(|(by, _)| *by == voter);
-        doubt.map_or(Opinion::Trust, |(_, doubt)| doubt.opinion)
+        self.members.doubt(voter, member).map_or(Opinion::Trust, |doubt| doubt.opinion)
     }
 }
