@@ -487,11 +487,12 @@ impl World {
         }
     }
 
-    /// The names that it was given as seeds are those of the first who run now, wherever they are.
+    /// The names that it was given as seeds are those of the first hosts, wherever they are by now, and of the first who run.
     fn look_up(&mut self, index: usize) {
         let now = self.hosts[index].now(self.now);
         let up = self.hosts.iter().filter(|host| host.is_up());
-        let seeds = up.take(4).map(|host| host.addr).collect();
+        let mut seeds = self.seeds();
+        seeds.extend(up.take(4).map(|host| host.addr));
         if let Some(node) = &mut self.hosts[index].node {
             node.set_seeds(now, seeds);
         }
