@@ -19,7 +19,6 @@ mod system {
         Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
         timerfd_settime,
     };
-    use tokio::io::Interest;
     use tokio::io::unix::AsyncFd;
 
     use super::*;
@@ -30,14 +29,10 @@ mod system {
     }
 
     impl Alarm {
-        #[allow(
-            deprecated,
-            reason = "its successor is unsafe for types that may close early; an OwnedFd does not"
-        )]
         pub(in super::super) fn new() -> io::Result<Self> {
             let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
             let timer = timerfd_create(TimerfdClockId::Boottime, flags)?;
-            Ok(Self { timer: AsyncFd::with_interest(timer, Interest::READABLE)? })
+            Ok(Self { timer: super::super::readable::watch(timer)? })
         }
 
         /// Lets it ring at `at`, or at once if that is over; and not at any moment set before.

@@ -13,6 +13,8 @@ pub mod faults;
 mod keeper;
 pub(crate) mod leases;
 mod link;
+#[cfg(unix)]
+mod readable;
 pub(crate) mod seeds;
 pub(crate) mod socket;
 pub(crate) mod storage;

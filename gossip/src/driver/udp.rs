@@ -19,12 +19,8 @@ mod system {
 
     impl Udp {
         /// Of a socket that does not block, inside of a runtime.
-        #[allow(
-            deprecated,
-            reason = "its successor is unsafe for types that may close early; a UdpSocket does not"
-        )]
         pub(crate) fn new(socket: UdpSocket) -> io::Result<Self> {
-            AsyncFd::with_interest(socket, Interest::READABLE).map(Self)
+            super::super::readable::watch(socket).map(Self)
         }
 
         /// Whether there may be something to receive; if not, the task is woken when there is.
