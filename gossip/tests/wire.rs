@@ -120,6 +120,7 @@ fn samples() -> Vec<(&'static str, Head, Vec<Item>)> {
             Head::Refused(Refusal::Incarnation { highest: Incarnation::new(4).expect("in range") }),
             Vec::new(),
         ),
+        ("refused_full", Head::Refused(Refusal::Full), Vec::new()),
         (
             "refused_rewound",
             Head::Refused(Refusal::Rewound { highest: Incarnation::new(4).expect("in range") }),

@@ -180,6 +180,8 @@ pub enum Refusal {
     },
     /// Another live process has this name and incarnation.
     NameConflict,
+    /// The refusing node has as many members as it is configured to remember.
+    Full,
     /// The disk that this node runs from was in use in incarnation `highest` already: an old state of it has been put back, from a
     /// backup or a snapshot, or it was copied (I3). What it promised since is not on it, so this life neither votes nor vouches, and
     /// is over: begin one above `highest`, with another storage id. Whoever is to vote again has to be made a voter anew.
@@ -187,8 +189,6 @@ pub enum Refusal {
         /// The highest incarnation known of this disk.
         highest: Incarnation,
     },
-    /// The refusing node has as many members as it is configured to remember.
-    Full,
 }
 
 /// Events on their way out.

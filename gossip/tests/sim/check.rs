@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use gossip::{BootId, Event, Incarnation, NodeId, Opinion, Record, Version};
+use gossip::{Event, Identity, Incarnation, NodeId, Opinion, Record, Version};
 
 use super::Nanos;
 use super::world::World;
@@ -20,13 +20,13 @@ pub trait Check {
 /// forward while the node lives.
 #[derive(Debug, Default)]
 pub struct OwnerWrites {
-    written: BTreeMap<(NodeId, BootId, Version), Arc<Record>>,
+    written: BTreeMap<(Identity, Version), Arc<Record>>,
     seen: BTreeMap<usize, Seen>,
 }
 
 #[derive(Debug)]
 struct Seen {
-    boot: BootId,
+    life: Identity,
     revision: u64,
     records: BTreeMap<NodeId, Arc<Record>>,
 }
@@ -34,21 +34,21 @@ struct Seen {
 impl Check for OwnerWrites {
     fn after(&mut self, world: &World, host: usize, _: &[Event]) -> Result<(), String> {
         let Some(node) = &world.hosts[host].node else { return Ok(()) };
-        let boot = node.identity().boot;
+        let life = node.identity().clone();
         let seen = self.seen.entry(host).or_insert_with(|| Seen {
-            boot,
+            life: life.clone(),
             revision: u64::MAX,
             records: BTreeMap::new(),
         });
-        if seen.boot != boot {
-            *seen = Seen { boot, revision: u64::MAX, records: BTreeMap::new() };
+        if seen.life != life {
+            *seen = Seen { life, revision: u64::MAX, records: BTreeMap::new() };
         }
         if seen.revision == node.revision() {
             return Ok(());
         }
         seen.revision = node.revision();
         let own = node.record();
-        let key = |r: &Record| (r.identity.id.clone(), r.identity.boot, r.version);
+        let key = |r: &Record| (r.identity.clone(), r.version);
         if let Some(before) = self.written.insert(key(own), own.clone())
             && before != *own
         {
@@ -142,11 +142,11 @@ impl Check for OwnPause {
     }
 }
 
-/// Whether what one host knows of another is the process that runs there now.
+/// Whether what one host knows of another is the life that is lived there now.
 fn same_life(world: &World, host: usize, target: usize) -> bool {
     let known = world.hosts[host].node.as_ref().and_then(|node| node.member(&world.hosts[target].id));
-    let running = world.hosts[target].node.as_ref().map(|node| node.identity().boot);
-    known.map(|member| member.record.identity.boot) == running
+    let running = world.hosts[target].node.as_ref().map(|node| node.identity().clone());
+    known.map(|member| member.record.identity.clone()) == running
 }
 
 /// For how long a host has been awake since `from`.

@@ -170,6 +170,9 @@ impl Host {
         let mut boot = [0; 16];
         boot[..8].copy_from_slice(&rng.word().to_le_bytes());
         boot[8..].copy_from_slice(&rng.word().to_le_bytes());
+        // A process that begins another life is still the same one.
+        let former = self.node.as_ref().filter(|node| !node.is_stopped());
+        let boot = former.map_or(BootId(boot), |node| node.identity().boot);
         self.stored = incarnation;
         self.writing = None;
         self.life += 1;
@@ -186,7 +189,7 @@ impl Host {
                     id: self.id.clone(),
                     storage: self.disk,
                     incarnation: Incarnation::new(incarnation).expect("a small number"),
-                    boot: BootId(boot),
+                    boot,
                 },
                 addr: self.addr,
                 seeds,

@@ -452,7 +452,10 @@ impl World {
 
     /// What a sensible program does about events.
     fn obey(&mut self, index: usize, events: &[Event]) {
-        for event in events {
+        let rewound =
+            |event: &&Event| matches!(event, Event::Refused { reason: Refusal::Rewound { .. }, .. });
+        // The driver reads all events before it begins another life.
+        for event in events.iter().find(rewound).into_iter().chain(events) {
             let wanted = match event {
                 Event::Ready => {
                     self.hosts[index].was_known = true;
