@@ -2,52 +2,82 @@
 //!
 //! A disk counts the starts from it before each begins. So a process whose disk says less than others have seen of that very disk
 //! runs from an old state of it, put back from a backup or a snapshot, or from a copy; and whatever the disk promised since is
-//! forgotten there.
+//! forgotten there. That stays so however high the process rises afterwards: it is known by its boot id.
 
 use super::Node;
-use super::identity::{Identity, Incarnation, StorageId};
+use super::identity::{BootId, Identity, Incarnation, Life, StorageId};
 use super::record::Record;
 
-/// The last life known from each of a few disks: those of voters, whose lives are over and whose records are gone.
+/// What is remembered of a few disks: of those of voters, whose lives are over and whose records are gone, and of those that
+/// were seen to have gone back.
 #[derive(Debug, Default)]
-pub(super) struct Disks(Vec<Identity>);
+pub(super) struct Disks(Vec<Disk>);
+
+#[derive(Debug, Clone)]
+struct Disk {
+    /// The last life known from it.
+    last: Identity,
+    /// The process that runs from an old state of it, and the life in which it came last.
+    rewound: Option<(BootId, Life)>,
+}
 
 impl Disks {
     /// As many as there can be voters before and after a change.
     const MAX: usize = 2 * super::quorum::VOTERS_MAX;
 
     /// Remembers the disk of a life that is over, and forgets the one noted longest ago if there are too many.
-    pub(super) fn note(&mut self, identity: &Identity) {
-        let earlier = self.0.iter().position(|known| known.storage == identity.storage);
-        let known = earlier.map(|index| self.0.remove(index));
-        let newest = known.filter(|known| known.incarnation > identity.incarnation);
-        self.0.push(newest.unwrap_or_else(|| identity.clone()));
+    pub(super) fn note(&mut self, over: &Identity) {
+        self.keep(Disk { last: over.clone(), rewound: None });
+    }
+
+    fn keep(&mut self, mut disk: Disk) {
+        if let Some(index) = self.0.iter().position(|known| known.last.storage == disk.last.storage) {
+            let known = self.0.remove(index);
+            disk.rewound = disk.rewound.or(known.rewound);
+            if known.last.incarnation > disk.last.incarnation {
+                disk.last = known.last;
+            }
+        }
+        self.0.push(disk);
         if self.0.len() > Self::MAX {
             self.0.remove(0);
         }
     }
 
-    /// The highest incarnation in which the disk of `claimed` is remembered to have been used, if that shows that it has gone
-    /// back since.
+    /// The highest incarnation known of the disk of `claimed`, if it has gone back since.
     pub(super) fn rewound(&self, claimed: &Identity) -> Option<Incarnation> {
-        self.0.iter().find_map(|known| rewound(known, claimed))
+        let disk = self.0.iter().find(|known| known.last.storage == claimed.storage)?;
+        let again = disk.rewound.is_some_and(|(boot, _)| boot == claimed.boot);
+        rewound(&disk.last, claimed).or(again.then(|| disk.last.incarnation.max(claimed.incarnation)))
+    }
+
+    /// Whether this life was refused because its disk has gone back.
+    pub(super) fn refuses(&self, life: Life) -> bool {
+        self.0.iter().any(|disk| disk.rewound.is_some_and(|(_, refused)| refused == life))
     }
 }
 
 /// The incarnation of `known`, if a node that runs as `claimed` now must have been given an older state of the same disk.
-pub(super) fn rewound(known: &Identity, claimed: &Identity) -> Option<Incarnation> {
+fn rewound(known: &Identity, claimed: &Identity) -> Option<Incarnation> {
     let same = known.storage == claimed.storage && known.storage != StorageId::default();
-    let higher = known.incarnation > claimed.incarnation;
-    let twice = known.incarnation == claimed.incarnation && known.boot != claimed.boot;
-    (same && (higher || twice)).then_some(known.incarnation)
+    // One process may have several lives, and what it said in an earlier one may have been on its way for long.
+    let other = known.boot != claimed.boot;
+    (same && other && known.incarnation >= claimed.incarnation).then_some(known.incarnation)
 }
 
 impl Node {
-    /// The highest incarnation in which the disk was in use that this node runs from, if that has gone back since.
-    pub(super) fn rewound(&self, claimed: &Identity) -> Option<Incarnation> {
-        let known = self.members.record(claimed.id.key());
-        let live = known.and_then(|known| rewound(&known.identity, claimed));
-        live.or_else(|| self.disks.rewound(claimed))
+    /// The highest incarnation in which the disk was in use that a node runs from, if that has gone back since. What shows it is
+    /// remembered.
+    pub(super) fn rewound(&mut self, claimed: &Identity) -> Option<Incarnation> {
+        let known = self.members.record(claimed.id.key()).map(|known| &known.identity);
+        let live = known.filter(|known| rewound(known, claimed).is_some()).cloned();
+        if let Some(last) = live {
+            self.disks.note(&last);
+        }
+        let highest = self.disks.rewound(claimed)?;
+        let rewound = Some((claimed.boot, claimed.life()));
+        self.disks.keep(Disk { last: claimed.clone(), rewound });
+        Some(highest)
     }
 
     /// Remembers from which disk a life ran that is over, if it is a voter's.
@@ -77,7 +107,7 @@ mod tests {
         let seen = |known: &Identity, claimed: &Identity| rewound(known, claimed).map(Incarnation::get);
         assert_eq!(seen(&life(1, 5, 1), &life(1, 4, 2)), Some(5), "an earlier state");
         assert_eq!(seen(&life(1, 5, 1), &life(1, 5, 2)), Some(5), "the same state, used twice");
-        assert_eq!(seen(&life(1, 5, 1), &life(1, 5, 1)), None, "the same process");
+        assert_eq!(seen(&life(1, 5, 1), &life(1, 4, 1)), None, "the same process, in an earlier life");
         assert_eq!(seen(&life(1, 5, 1), &life(1, 6, 2)), None, "the next start");
         assert_eq!(seen(&life(1, 5, 1), &life(2, 4, 2)), None, "another disk");
         assert_eq!(seen(&life(0, 5, 1), &life(0, 4, 2)), None, "no disk at all");
@@ -95,5 +125,17 @@ mod tests {
         assert!(disks.rewound(&life(1, 6, 3)).is_some() && disks.0.len() == Disks::MAX);
         disks.note(&life(99, 1, 1));
         assert!(disks.rewound(&life(1, 6, 3)).is_none() && disks.0.len() == Disks::MAX);
+    }
+
+    /// It may have risen above what is known, told so by somebody who did not know why it was too low.
+    #[test]
+    fn a_process_that_runs_from_an_old_state_does_whatever_it_calls_itself() {
+        let mut disks = Disks::default();
+        disks.note(&life(1, 7, 1));
+        let refused = life(1, 4, 2);
+        disks.keep(Disk { last: refused.clone(), rewound: Some((refused.boot, refused.life())) });
+        assert_eq!(disks.rewound(&life(1, 9, 2)).map(Incarnation::get), Some(9));
+        assert!(disks.refuses(refused.life()) && !disks.refuses(life(1, 7, 1).life()));
+        assert_eq!(disks.rewound(&life(1, 8, 3)), None, "the disk that goes on counting is another one");
     }
 }

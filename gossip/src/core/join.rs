@@ -18,32 +18,50 @@ use crate::wire::{DATAGRAM_MAX, Encoder, Frame, Head, Item, Padding, Tag};
 #[derive(Debug)]
 pub(super) struct Seeds {
     addrs: Vec<SocketAddr>,
-    /// Where those lived whose deaths were decided, and how often each of these addresses is still to be called.
-    buried: VecDeque<(SocketAddr, u32)>,
+    /// Where those lived whose deaths were decided.
+    buried: VecDeque<Buried>,
+    /// Rounds of calls so far.
+    calls: u64,
     rounds: u32,
     answered: bool,
     /// Whether this node has been told everything once.
     pub(super) ready: bool,
 }
 
+/// An address at which somebody was declared dead.
+#[derive(Debug)]
+struct Buried {
+    addr: SocketAddr,
+    called: u32,
+    /// In which round to call it next.
+    due: u64,
+}
+
 impl Seeds {
     /// Of a longer list the rest is not called.
     const MAX: usize = 64;
-    /// Addresses of the dead that are remembered, the latest, and calls to each.
+    /// Addresses of the dead that are remembered, the latest, and calls to each. The time between two calls doubles: at ten
+    /// seconds a round the last comes after a week.
     const BURIED_MAX: usize = 32;
     const CALLS_TO_BURIED: u32 = 16;
 
     pub(super) fn new(addrs: Vec<SocketAddr>) -> Self {
-        let mut seeds =
-            Self { addrs: Vec::new(), buried: VecDeque::new(), rounds: 0, answered: false, ready: false };
+        let mut seeds = Self {
+            addrs: Vec::new(),
+            buried: VecDeque::new(),
+            calls: 0,
+            rounds: 0,
+            answered: false,
+            ready: false,
+        };
         seeds.replace(addrs);
         seeds
     }
 
     /// Whoever is declared dead may be well, and cut off: it begins another life there, and may know nobody who is left.
     pub(super) fn remember_buried(&mut self, addr: SocketAddr) {
-        self.buried.retain(|(known, _)| *known != addr);
-        self.buried.push_back((addr, Self::CALLS_TO_BURIED));
+        self.forget_buried(addr);
+        self.buried.push_back(Buried { addr, called: 0, due: self.calls + 1 });
         if self.buried.len() > Self::BURIED_MAX {
             self.buried.pop_front();
         }
@@ -51,14 +69,19 @@ impl Seeds {
 
     /// Somebody lives there again.
     pub(super) fn forget_buried(&mut self, addr: SocketAddr) {
-        self.buried.retain(|(known, _)| *known != addr);
+        self.buried.retain(|known| known.addr != addr);
     }
 
-    /// The next of them to be called, in turn.
+    /// Begins a round; one of them is called in it, if it is due.
     fn next_buried(&mut self) -> Option<SocketAddr> {
-        let (addr, calls) = self.buried.pop_front()?;
-        if calls > 1 {
-            self.buried.push_back((addr, calls - 1));
+        self.calls += 1;
+        let index = self.buried.iter().position(|known| known.due <= self.calls)?;
+        let mut known = self.buried.remove(index)?;
+        let addr = known.addr;
+        known.called += 1;
+        if known.called < Self::CALLS_TO_BURIED {
+            known.due = self.calls + (1 << known.called);
+            self.buried.push_back(known);
         }
         Some(addr)
     }
@@ -178,13 +201,13 @@ impl Node {
         len: usize,
     ) {
         let Some(record) = self.introduced(frame, items) else { return };
+        if let Some(highest) = self.rewound(&record.identity) {
+            self.send(from, frame.from.tag(), &Head::Refused(Refusal::Rewound { highest }), &[]);
+            return;
+        }
         if self.is_taken(record) {
             self.report_conflict_of(record);
             self.send(from, frame.from.tag(), &Head::Refused(Refusal::NameConflict), &[]);
-            return;
-        }
-        if let Some(highest) = self.rewound(&record.identity) {
-            self.send(from, frame.from.tag(), &Head::Refused(Refusal::Rewound { highest }), &[]);
             return;
         }
         if let Some(highest) = self.below_floor(record) {
@@ -277,15 +300,17 @@ impl Node {
         if frame.to != self.life.tag() {
             return;
         }
-        // Nobody talks to the dead, so the view that says so may never come: this word is enough to step down.
         if let Refusal::Incarnation { highest } | Refusal::Rewound { highest } = reason
             && highest >= self.identity.incarnation
-            && !self.is_leaving()
         {
             if matches!(reason, Refusal::Rewound { .. }) {
                 self.quorum.distrust_disk();
             }
-            self.quorum.hear_of_own_end();
+            // Nobody talks to the dead, so the view that says so may never come: this word is enough to step down. One that
+            // leaves may be told that it has left already.
+            if !self.is_leaving() {
+                self.quorum.hear_of_own_end();
+            }
             self.drain_quorum();
         }
         self.events.push(Event::Refused { by, reason });

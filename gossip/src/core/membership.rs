@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Node;
 use super::detector::{Detector, Experience};
-use super::event::Event;
+use super::event::{Event, Refusal};
 use super::identity::{BootId, Identity, Incarnation, Key, NodeId, StorageId};
 use super::members::Learnt;
 use super::news::{Kind, Topic};
@@ -49,6 +49,14 @@ impl Node {
             return self.learn_own_record(record);
         }
         if let Some(highest) = self.gone_up_to(record) {
+            return Learnt::Over { highest };
+        }
+        if record.status != Status::Left
+            && let Some(highest) = self.disks.rewound(&record.identity)
+        {
+            // Whoever told of it did not know, and it may never introduce itself here.
+            let refused = Head::Refused(Refusal::Rewound { highest });
+            self.send(record.addr, record.identity.life().tag(), &refused, &[]);
             return Learnt::Over { highest };
         }
         let learnt = self.members.learn(record.clone(), self.now.boot);
@@ -299,12 +307,16 @@ impl Node {
     }
 
     /// Whether a live node of this name runs from another disk (I2): two disks are two nodes, and one of them has the
-    /// wrong name.
+    /// wrong name. Not a process that has given its disk another id.
     pub(super) fn is_taken(&self, record: &Record) -> bool {
-        let Identity { id, storage, .. } = &record.identity;
+        let Identity { id, storage, boot, .. } = &record.identity;
         let none = StorageId::default();
         let Some(known) = self.members.of(id.key()).map(|slot| &slot.record.identity) else { return false };
-        let other = known.id == *id && known.storage != none && *storage != none && known.storage != *storage;
+        let other = known.id == *id
+            && known.boot != *boot
+            && known.storage != none
+            && *storage != none
+            && known.storage != *storage;
         let heard = |peer: &&Peer| peer.life == known.life() && peer.opinion == Opinion::Trust;
         let lately = self.now.boot.saturating_sub(2 * self.config.interval);
         other

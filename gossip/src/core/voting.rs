@@ -49,7 +49,7 @@ impl Node {
         // A voter whose life is over for everybody else still votes; other strangers introduce themselves first.
         let voter = self.quorum.view().is_some_and(|view| view.electorate.vouches(&envelope.from));
         let honest = storage.map_or(voter, |storage| storage == envelope.from);
-        if !meant || !honest {
+        if !meant || !honest || self.disks.refuses(frame.from) {
             self.counters.senseless += 1;
             return;
         }

@@ -16,9 +16,11 @@ type Written = (Box<Storage>, Result<(), StorageError>);
 /// The storage, or the write that has it.
 #[derive(Debug, Default)]
 pub(super) enum Keeper {
-    /// There is no storage, or it was lost with a thread that panicked.
+    /// There is no storage.
     #[default]
     None,
+    /// It was lost with a thread that panicked.
+    Lost,
     Idle(Box<Storage>),
     Writing(JoinHandle<Written>),
 }
@@ -32,7 +34,7 @@ impl Keeper {
     pub(super) fn durable(&self) -> Durable {
         match self {
             Self::Idle(storage) => storage.durable().clone(),
-            Self::None | Self::Writing(_) => Durable::default(),
+            Self::None | Self::Lost | Self::Writing(_) => Durable::default(),
         }
     }
 
@@ -60,7 +62,7 @@ impl Keeper {
                 Poll::Ready(outcome.is_ok())
             }
             Poll::Ready(Err(_)) => {
-                *self = Self::None;
+                *self = Self::Lost;
                 Poll::Ready(false)
             }
         }
@@ -77,13 +79,21 @@ impl Keeper {
     /// Begins another life above `seen`: on the disk, if there is one, and if that has been rewound, as another disk.
     pub(super) async fn next_life(&mut self, seen: Incarnation, rewound: bool) -> Result<NextLife, Failed> {
         self.settle().await;
-        let Self::Idle(mut storage) = std::mem::take(self) else {
-            return Ok(NextLife { incarnation: seen.next(), storage: None });
+        let mut storage = match std::mem::replace(self, Self::Lost) {
+            Self::Idle(storage) => storage,
+            Self::None => {
+                *self = Self::None;
+                return Ok(NextLife { incarnation: seen.next(), storage: None });
+            }
+            // It counts nothing any more, so that a life above the last would look like one of an older state of it.
+            Self::Lost | Self::Writing(_) => return Err(Failed::Lost),
         };
         // A disk can take its time, and other tasks must not wait for it.
         let write = move || {
-            let next = if rewound { storage.renounce() } else { Ok(()) };
-            let next = next.and_then(|()| storage.next_incarnation(seen.get()));
+            let next = match rewound {
+                true => storage.renounce(seen.get()),
+                false => storage.next_incarnation(seen.get()),
+            };
             (storage, next)
         };
         let Ok((storage, next)) = spawn_blocking(write).await else { return Err(Failed::Lost) };

@@ -100,14 +100,14 @@ impl Storage {
         self.replace(State { storage: fresh, durable: Durable::default(), ..self.state.clone() })
     }
 
-    /// Becomes another disk, because others have seen more of this one than it remembers: it promised what it does not know of, and
-    /// must not vote as itself again. Views are facts, and stay.
-    pub(crate) fn renounce(&mut self) -> Result<(), StorageError> {
+    /// Starts a new life as another disk, because others have seen more of this one than it remembers: it promised what it does
+    /// not know of, and must not vote as itself again. Views are facts, and stay.
+    pub(crate) fn renounce(&mut self, seen: u64) -> Result<Incarnation, StorageError> {
         let mut fresh = StorageId::default();
         getrandom::fill(&mut fresh.0)
             .map_err(|e| StorageError::io("draw another id for", &self.dir.join(STATE), e.into()))?;
         let durable = Durable { view: self.state.durable.view.clone(), ..Durable::default() };
-        self.replace(State { storage: fresh, durable, ..self.state.clone() })
+        self.begin(seen, State { storage: fresh, durable, ..self.state.clone() })
     }
 
     /// What was kept last.
@@ -128,10 +128,14 @@ impl Storage {
 
     /// Starts a new life above every earlier one, and above `seen`. It is on the disk when this returns.
     pub(crate) fn next_incarnation(&mut self, seen: u64) -> Result<Incarnation, StorageError> {
-        let next = self.state.incarnation.max(seen).saturating_add(1);
+        self.begin(seen, self.state.clone())
+    }
+
+    fn begin(&mut self, seen: u64, state: State) -> Result<Incarnation, StorageError> {
+        let next = state.incarnation.max(seen).saturating_add(1);
         let incarnation = Incarnation::new(next)
             .map_err(|_| StorageError::Exhausted { path: self.dir.join(STATE), incarnation: next })?;
-        self.replace(State { incarnation: next, ..self.state.clone() })?;
+        self.replace(State { incarnation: next, ..state })?;
         Ok(incarnation)
     }
 }

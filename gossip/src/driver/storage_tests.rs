@@ -248,3 +248,18 @@ fn only_a_founding_that_is_not_complete_can_be_given_up() {
     assert_eq!((storage.id(), storage.state.incarnation), (other, 1), "the count of lives goes on");
     assert_eq!(*storage.durable(), promised());
 }
+
+#[test]
+fn a_disk_that_was_rewound_becomes_another_above_what_others_have_seen() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut storage = open(dir.path()).expect("opens");
+    storage.next_incarnation(0).expect("writes");
+    storage.keep(promised()).expect("writes");
+    assert_eq!(storage.renounce(7).expect("writes").get(), 8);
+    let id = storage.id();
+    assert!(id != FRESH && id != StorageId::default(), "{id:?}");
+    drop(storage);
+    let storage = open(dir.path()).expect("opens");
+    assert_eq!((storage.id(), storage.state.incarnation), (id, 8));
+    assert_eq!(*storage.durable(), Durable { view: promised().view, ..Durable::default() });
+}

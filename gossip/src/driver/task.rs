@@ -195,10 +195,16 @@ impl Task {
         let reason = self.live().await;
         tracing::info!(%reason, "gossip.stopped");
         // Dead before anything else ends: leases, to begin with.
-        let Self { link, mut keeper, status, lookup, leases, .. } = self;
+        let Self { link, mut keeper, status, lookup, leases, core, rewound, .. } = self;
         drop(leases);
         if let Some(lookup) = lookup {
             lookup.abort();
+        }
+        if rewound {
+            // Whatever else it was that ended the process: the next one must not take this disk for what it was.
+            if let Err(failed) = keeper.next_life(core.identity().incarnation, true).await {
+                tracing::error!(?failed, "gossip.storage_still_rewound");
+            }
         }
         // Whoever waits for the end may bind the same address and open the same directory at once.
         keeper.settle().await;
@@ -384,20 +390,22 @@ impl Task {
             Event::Refused {
                 by,
                 reason: reason @ (Refusal::Incarnation { highest } | Refusal::Rewound { highest }),
-            }
-                // One that leaves may be told that it has left already.
-                if highest >= self.core.identity().incarnation && !self.core.is_leaving() =>
-            {
-                self.refused = self.refused.max(Some(highest));
+            } if highest >= self.core.identity().incarnation => {
                 if matches!(reason, Refusal::Rewound { .. }) {
                     tracing::error!(%by, %highest, "gossip.storage_rewound");
                     self.rewound = true;
+                }
+                // One that leaves may be told that it has left already.
+                if !self.core.is_leaving() {
+                    self.refused = self.refused.max(Some(highest));
                 }
             }
             Event::LeaveDone { acknowledged, told } => {
                 return Some(StopReason::Left { acknowledged, told });
             }
-            Event::Standing { standing: Standing::Evicted, epoch } if !self.core.is_leaving() => match self.on_eviction {
+            Event::Standing { standing: Standing::Evicted, epoch } if !self.core.is_leaving() => match self
+                .on_eviction
+            {
                 OnEviction::Return => self.refused = self.refused.max(Some(self.core.identity().incarnation)),
                 OnEviction::Stop => return Some(StopReason::Evicted { epoch: Some(epoch) }),
             },
