@@ -5,7 +5,7 @@ use gossip::wire::Key;
 use gossip::{Now, Opinion};
 
 use crate::bench::Bench;
-use crate::names::{MS, disk, id, subject, subjects};
+use crate::names::{MS, disk, id, life, subject, subjects};
 
 /// The answer that a voter gives to a question about a subject, if it gives one at once.
 fn answer(voter: &mut Bench, about: Subject) -> Option<Opinion> {
@@ -62,8 +62,8 @@ fn an_answer_from_before_a_restoration_suspends_nobody() {
 }
 
 /// What a voter answers about a node that it does not observe, after a ballot timeout and after another, if the first of its
-/// four observers say this and the others nothing; and whether it called that node itself, which does not answer.
-fn answer_on_testimony(testimony: &[Opinion]) -> (Option<Opinion>, bool, Option<Opinion>) {
+/// four observers say this and the others nothing; and whether it called that node itself, which answers or not.
+fn answer_on_testimony(testimony: &[Opinion], answers: bool) -> (Option<Opinion>, bool, Option<Opinion>) {
     let mut voter = Bench::new("b", 2, 1);
     voter.sees.observers = (1..=4).map(Key).collect();
     voter.hear(1, Message::Ask { question: 2, subject: subject("y", 1) });
@@ -86,7 +86,13 @@ fn answer_on_testimony(testimony: &[Opinion]) -> (Option<Opinion>, bool, Option<
                 Output::Send { message: Message::Answer { question: 2, opinion: said, .. }, .. } => {
                     opinion = Some(said);
                 }
-                Output::Call { member, .. } => called |= member == id("y").key(),
+                Output::Call { member, question } if member == id("y").key() => {
+                    called = true;
+                    if answers {
+                        let life = life(1);
+                        voter.quorum.handle_pong(Now::from(voter.now), question, &id("y"), life);
+                    }
+                }
                 _ => {}
             }
         }
@@ -100,18 +106,37 @@ fn answer_on_testimony(testimony: &[Opinion]) -> (Option<Opinion>, bool, Option<
 /// voter calls the node itself.
 #[test]
 fn observers_that_do_not_answer_leave_the_count() {
-    use Opinion::Suspect;
-    assert_eq!(answer_on_testimony(&[Suspect, Suspect]), (Some(Suspect), false, None));
-    assert_eq!(answer_on_testimony(&[Suspect]), (None, true, Some(Suspect)));
-    assert_eq!(answer_on_testimony(&[]), (None, true, Some(Suspect)));
+    use Opinion::{Suspect, Trust};
+    assert_eq!(answer_on_testimony(&[Suspect, Suspect], false), (Some(Suspect), false, None));
+    assert_eq!(answer_on_testimony(&[Suspect], false), (None, true, Some(Suspect)));
+    assert_eq!(answer_on_testimony(&[], false), (None, true, Some(Suspect)));
+    assert_eq!(answer_on_testimony(&[Suspect], true), (None, true, Some(Trust)));
+    assert_eq!(answer_on_testimony(&[], true), (None, true, Some(Trust)));
 }
 
-/// E1: a call that is not answered is one voice more against the node, and does not outweigh an observer that hears it: else one
-/// lost datagram would have a node suspended that is well.
+/// E1: observers of whom no half agrees do not decide, and who is unsure has answered: else an observer more or less that cannot
+/// tell has a node suspended and restored again and again, though it answers whenever it is called.
+#[test]
+fn observers_that_do_not_agree_have_the_node_called() {
+    use Opinion::{Suspect, Trust, Unsure};
+    for divided in [
+        [Suspect, Suspect, Trust, Unsure],
+        [Suspect, Suspect, Unsure, Unsure],
+        [Trust, Suspect, Trust, Suspect],
+    ] {
+        assert_eq!(answer_on_testimony(&divided, true), (None, true, Some(Trust)), "{divided:?}");
+    }
+    assert_eq!(answer_on_testimony(&[Suspect, Suspect, Trust, Unsure], false), (None, true, Some(Suspect)));
+    assert_eq!(answer_on_testimony(&[Suspect, Suspect, Unsure, Unsure], false), (None, true, Some(Suspect)));
+}
+
+/// E1: that a call is not answered does not outweigh as many observers that hear the node as do not: else one lost datagram
+/// would have a node suspended that is well.
 #[test]
 fn a_call_that_is_not_answered_does_not_outweigh_an_observer_that_hears_the_node() {
-    use Opinion::{Trust, Unsure};
-    assert_eq!(answer_on_testimony(&[Trust]), (None, true, Some(Unsure)));
-    assert_eq!(answer_on_testimony(&[Unsure, Unsure, Unsure, Trust]), (None, true, Some(Unsure)));
-    assert_eq!(answer_on_testimony(&[Unsure; 4]), (None, true, Some(Opinion::Suspect)));
+    use Opinion::{Suspect, Trust, Unsure};
+    assert_eq!(answer_on_testimony(&[Trust], false), (None, true, Some(Unsure)));
+    assert_eq!(answer_on_testimony(&[Unsure, Unsure, Unsure, Trust], false), (None, true, Some(Unsure)));
+    assert_eq!(answer_on_testimony(&[Trust, Suspect, Trust, Suspect], false), (None, true, Some(Unsure)));
+    assert_eq!(answer_on_testimony(&[Unsure; 4], false), (None, true, Some(Suspect)));
 }

@@ -1,7 +1,7 @@
 //! Evidence from observers, where a cluster is too large for voters to see everybody themselves.
 //!
 //! A voter that is asked about somebody it does not observe asks those who do. Who does not answer leaves the count; if
-//! fewer than half answer, being perhaps dead together, the voter calls the node itself (E1).
+//! fewer than half answer, being perhaps dead together, or if they do not agree, the voter calls the node itself (E1).
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -32,7 +32,7 @@ struct Inquiry {
     answers: BTreeMap<Key, Opinion>,
     /// Who waits for the outcome: voters, and their questions.
     askers: Vec<(Recipient, u32)>,
-    /// Whether the node itself has been called, there being too few answers.
+    /// Whether the node itself has been called, there being too few answers, or too different ones.
     called: bool,
 }
 
@@ -55,31 +55,28 @@ impl Inquiry {
         self.answers.values().filter(|&&said| said == opinion).count()
     }
 
-    /// What the observers say together, once nothing that is missing could change it.
-    fn settled(&self) -> Option<Opinion> {
-        let all = self.observers.len();
+    /// What more than half of so many say.
+    fn more_than_half_of(&self, all: usize) -> Option<Opinion> {
         [Opinion::Suspect, Opinion::Trust].into_iter().find(|&opinion| 2 * self.count(opinion) > all)
     }
 
-    /// What those who answered say, if they are at least half; unsure is no answer.
-    fn at_the_end(&self) -> Option<Opinion> {
-        let (suspect, trust) = (self.count(Opinion::Suspect), self.count(Opinion::Trust));
-        let answered = suspect + trust;
-        if 2 * answered < self.observers.len() || answered == 0 {
-            return None;
-        }
-        Some(match () {
-            () if 2 * suspect > answered => Opinion::Suspect,
-            () if 2 * trust > answered => Opinion::Trust,
-            () => Opinion::Unsure,
-        })
+    /// What the observers say together, once nothing that is missing could change it.
+    fn settled(&self) -> Option<Opinion> {
+        self.more_than_half_of(self.observers.len())
     }
 
-    /// What is to be made of it that the node did not answer a call either: one voice more against it. The call or its answer
-    /// may have been lost, so that does not outweigh as many who hear it.
+    /// What more than half of those who answered say, if they are at least half of all. Whoever is unsure has answered, but
+    /// makes up no such half: with some who hear the node and some who do not, its own answer is worth more.
+    fn at_the_end(&self) -> Option<Opinion> {
+        let answered = self.answers.len();
+        if 2 * answered < self.observers.len() { None } else { self.more_than_half_of(answered) }
+    }
+
+    /// What is to be made of it that the node did not answer a call either. The call or its answer may have been lost, so that
+    /// does not outweigh as many who hear it as do not.
     fn unanswered(&self) -> Opinion {
         let (suspect, trust) = (self.count(Opinion::Suspect), self.count(Opinion::Trust));
-        if suspect + 1 > trust { Opinion::Suspect } else { Opinion::Unsure }
+        if trust == 0 || suspect > trust { Opinion::Suspect } else { Opinion::Unsure }
     }
 }
 
