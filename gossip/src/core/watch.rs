@@ -22,6 +22,9 @@ const FIRST_SIGN: u32 = 10;
 /// Nobody is suspected before a second heartbeat is overdue by half an interval, in half intervals: however punctual a
 /// node has been, its first hiccup is not its death.
 const SILENCE_MIN: u32 = 5;
+/// Nor are others asked before a heartbeat is overdue by half an interval, in half intervals: nearly all of them come before,
+/// and until then the node need not set its alarm for them.
+const SILENCE_ASKED: u32 = 3;
 /// An answer by way of others is good for so many intervals: twice the time until they are asked again, and some.
 const REACHED_LATELY: u32 = 10;
 /// Who is doubted already is looked at again every so many intervals.
@@ -30,9 +33,10 @@ const LOOK_AGAIN: u32 = 4;
 impl Node {
     /// Works out whose silence may come to matter before the next tick, and when.
     pub(super) fn look_ahead(&mut self, now: Duration) {
-        let horizon = now + self.config.interval;
+        let interval = self.config.interval;
+        let horizon = now + interval;
         let level = self.config.probe_threshold;
-        let first_sign = FIRST_SIGN * self.config.interval;
+        let first_sign = FIRST_SIGN * interval;
         for peer in self.peers.iter_mut().filter(|peer| peer.neighbour && peer.look_at == Duration::MAX) {
             let excused = peer.excused.unwrap_or_default();
             if peer.heard.is_none() {
@@ -41,8 +45,9 @@ impl Node {
                 peer.look_at = excused;
             } else {
                 let overdue = peer.silent_for(self.config.silence_max);
-                if overdue <= horizon || peer.detector.phi(horizon) >= level {
-                    peer.look_at = peer.detector.deadline(level).min(overdue);
+                let earliest = peer.silent_for(SILENCE_ASKED * interval / 2);
+                if overdue <= horizon || (earliest <= horizon && peer.detector.phi(horizon) >= level) {
+                    peer.look_at = peer.detector.deadline(level).max(earliest).min(overdue);
                 }
             }
         }
@@ -88,7 +93,8 @@ impl Node {
             return now + LOOK_AGAIN * interval;
         }
         let overdue = peer.silent_for(self.config.silence_max);
-        if peer.detector.phi(now) < self.config.probe_threshold && now < overdue {
+        let asked = peer.silent_for(SILENCE_ASKED * interval / 2);
+        if now < overdue && (now < asked || peer.detector.phi(now) < self.config.probe_threshold) {
             return Duration::MAX;
         }
         peer.shown = 0;

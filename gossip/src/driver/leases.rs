@@ -13,7 +13,7 @@ use super::Command;
 use super::board::{Board, Grip};
 use crate::core::Node as Core;
 use crate::core::quorum::Wanted;
-use crate::{CommandError, Denial, Epoch, LeaseName, Now};
+use crate::{CommandError, Denial, Epoch, LeaseName};
 
 /// The owner's end of a grant. Dropping it gives the lease back.
 #[derive(Debug)]
@@ -83,13 +83,13 @@ impl Leases {
     }
 
     /// Somebody wants a lease.
-    pub(super) fn acquire(&mut self, core: &mut Core, now: Now, lease: LeaseName, answer: Answer) {
+    pub(super) fn acquire(&mut self, core: &mut Core, lease: LeaseName, answer: Answer) {
         // A handle that was dropped a moment ago is none.
-        self.settle(core, now);
+        self.settle(core);
         let refusal = if self.waiting.contains_key(&lease) || self.grips.contains_key(&lease) {
             Ungranted::Busy
         } else {
-            match core.acquire(now, &lease) {
+            match core.acquire(self.board.now(), &lease) {
                 Ok(new) if new || wanted(core, &lease).is_some() => {
                     self.waiting.insert(lease, answer);
                     return;
@@ -103,19 +103,14 @@ impl Leases {
     }
 
     /// Somebody gives a lease back by its name. The handle is dead before the core hears of it.
-    pub(super) fn release(
-        &mut self,
-        core: &mut Core,
-        now: Now,
-        lease: &LeaseName,
-    ) -> Result<bool, CommandError> {
+    pub(super) fn release(&mut self, core: &mut Core, lease: &LeaseName) -> Result<bool, CommandError> {
         if let Some(grip) = self.grips.remove(lease) {
             grip.kill();
         }
         if let Some(answer) = self.waiting.remove(lease) {
             _ = answer.send(Err(Ungranted::Released));
         }
-        core.release(now, lease)
+        core.release(self.board.now(), lease)
     }
 
     /// A voter has refused a lease.
@@ -126,14 +121,14 @@ impl Leases {
     }
 
     /// Brings handles and core to the same state, and publishes the bound.
-    pub(super) fn settle(&mut self, core: &mut Core, now: Now) {
+    pub(super) fn settle(&mut self, core: &mut Core) {
         // Telling the core may have it decide something at once. Each round ends something that no other round brings back.
-        while self.bury(core, now) || self.give_up(core, now) || self.hand_over(core, now) {}
+        while self.bury(core) || self.give_up(core) || self.hand_over(core) {}
         self.board.publish(core.quorum().standing(), core.quorum().lease_until());
     }
 
     /// Ends handles whose lease is over, and leases whose handle is dead; whether the core was told anything.
-    fn bury(&mut self, core: &mut Core, now: Now) -> bool {
+    fn bury(&mut self, core: &mut Core) -> bool {
         let mut told = false;
         self.grips.retain(|lease, grip| {
             let held = core.quorum().holds(lease) == Some(grip.token());
@@ -142,18 +137,18 @@ impl Leases {
             }
             grip.kill();
             // An error says that the node has left, and with it all leases.
-            told |= held && core.release(now, lease).is_ok();
+            told |= held && core.release(self.board.now(), lease).is_ok();
             false
         });
         told
     }
 
     /// Stops asking for what nobody waits for any more; whether the core was told anything.
-    fn give_up(&mut self, core: &mut Core, now: Now) -> bool {
+    fn give_up(&mut self, core: &mut Core) -> bool {
         let mut told = false;
         self.waiting.retain(|lease, answer| {
             if answer.is_closed() {
-                told |= core.release(now, lease).is_ok();
+                told |= core.release(self.board.now(), lease).is_ok();
                 return false;
             }
             true
@@ -162,7 +157,7 @@ impl Leases {
     }
 
     /// Gives grants to those who wait for them; whether the core was told anything.
-    fn hand_over(&mut self, core: &mut Core, now: Now) -> bool {
+    fn hand_over(&mut self, core: &mut Core) -> bool {
         let mut told = false;
         let names: Vec<LeaseName> = self.waiting.keys().cloned().collect();
         for lease in names {
@@ -170,7 +165,7 @@ impl Leases {
                 (Some(token), _) => self.hand_over_one(core, lease, token),
                 // It came too late to be used. It is given back, and asked for anew.
                 (None, Some(Wanted::Return { again: false, .. })) => {
-                    told |= core.acquire(now, &lease).is_ok_and(|new| new);
+                    told |= core.acquire(self.board.now(), &lease).is_ok_and(|new| new);
                 }
                 _ => {}
             }
@@ -189,17 +184,17 @@ impl Leases {
     }
 
     /// The core begins another life: nothing of the former one counts, and what is waited for is asked for anew.
-    pub(super) fn begin_again(&mut self, core: &mut Core, now: Now) {
+    pub(super) fn begin_again(&mut self, core: &mut Core) {
         self.kill_all();
-        self.waiting.retain(|lease, _| core.acquire(now, lease).is_ok());
-        self.settle(core, now);
+        self.waiting.retain(|lease, _| core.acquire(self.board.now(), lease).is_ok());
+        self.settle(core);
     }
 
     /// Asks again for what the core does not want any more although somebody waits: events that said so may have been lost.
-    pub(super) fn insist(&mut self, core: &mut Core, now: Now) {
+    pub(super) fn insist(&mut self, core: &mut Core) {
         for lease in self.waiting.keys() {
             if wanted(core, lease).is_none() {
-                _ = core.acquire(now, lease);
+                _ = core.acquire(self.board.now(), lease);
             }
         }
     }

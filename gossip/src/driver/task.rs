@@ -332,15 +332,13 @@ impl Task {
             let Some(command) = next.take().or_else(|| self.commands.try_recv().ok()) else { break };
             match command {
                 Command::Call(call) => call(&mut self.core, self.clocks.now()),
-                Command::Acquire(lease, answer) => {
-                    self.leases.acquire(&mut self.core, self.clocks.now(), lease, answer);
-                }
+                Command::Acquire(lease, answer) => self.leases.acquire(&mut self.core, lease, answer),
                 Command::Release(lease, answer) => {
                     // Whoever asked may have stopped waiting.
-                    _ = answer.send(self.leases.release(&mut self.core, self.clocks.now(), &lease));
+                    _ = answer.send(self.leases.release(&mut self.core, &lease));
                 }
                 Command::Settle(done) => {
-                    self.leases.settle(&mut self.core, self.clocks.now());
+                    self.leases.settle(&mut self.core);
                     _ = done.map(|done| done.send(()));
                 }
                 Command::Shutdown => return Some(StopReason::Shutdown),
@@ -352,7 +350,7 @@ impl Task {
     /// Sends what is to be sent, tells what has happened; why to stop, if it is time to.
     fn drain_core(&mut self) -> Option<StopReason> {
         // First of all: handles are dead before anybody else is told that their leases are free (T1).
-        self.leases.settle(&mut self.core, self.clocks.now());
+        self.leases.settle(&mut self.core);
         // Begun before anything is sent: what depends on it is not among that.
         if let Keeper::Idle(_) = self.keeper
             && let Some(durable) = self.core.poll_write()
@@ -385,7 +383,7 @@ impl Task {
             Event::Lease { ref lease, state: LeaseState::Denied(denial), .. } => {
                 self.leases.on_denied(lease, denial);
             }
-            Event::Lagged { .. } => self.leases.insist(&mut self.core, self.clocks.now()),
+            Event::Lagged { .. } => self.leases.insist(&mut self.core),
             Event::SeedsSilent { .. } if self.seeds.can_change() => self.look_up(),
             Event::Refused {
                 by,
@@ -466,7 +464,7 @@ impl Task {
         // Before there is another life: the former one owns nothing any more.
         self.leases.kill_all();
         self.core = Core::new(self.clocks.now(), setup);
-        self.leases.begin_again(&mut self.core, self.clocks.now());
+        self.leases.begin_again(&mut self.core);
         self.status.send_modify(|s| s.incarnation = Some(incarnation));
         self.seen_revision = u64::MAX;
         Ok(())
