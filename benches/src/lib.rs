@@ -14,6 +14,7 @@
 pub mod ablation;
 #[cfg(unix)]
 pub mod adversity;
+pub mod bare_loop;
 pub mod baselines;
 pub mod bootstrap;
 pub mod calibration;

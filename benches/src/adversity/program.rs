@@ -87,7 +87,7 @@ pub struct Arguments {
     #[arg(long, value_name = "DIR", default_value = "adversity-report")]
     out: PathBuf,
 
-    /// For the program itself: a process that makes trouble.
+    /// For the program itself: a process that makes trouble, or is what others are compared with.
     #[arg(long, hide = true, value_parser = fleet::parse_helper)]
     helper: Option<Helper>,
 }
@@ -99,8 +99,8 @@ pub struct Arguments {
 /// A scenario that does not exist, a program that cannot be built, a report that cannot be written. What goes wrong within a
 /// scenario is part of the report.
 pub fn run(arguments: &Arguments) -> anyhow::Result<bool> {
-    if let Some(helper) = arguments.helper {
-        return fleet::run_helper(helper).map(|()| true);
+    if let Some(helper) = &arguments.helper {
+        return fleet::run_helper(helper.clone()).map(|()| true);
     }
     let scenarios = choose(arguments)?;
     if arguments.list {

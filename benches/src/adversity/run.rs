@@ -201,7 +201,7 @@ mod tests {
     #[test]
     fn only_the_processor_s_share_is_excused_and_only_on_a_busy_machine() {
         let broken = || Judgement::Broken("0.9 %".into());
-        let cpu = Claim::Cpu { percent: 0.4 };
+        let cpu = Claim::Cpu { of_bare_loop: 0.8 };
         assert!(matches!(excuse_busy_machine(&cpu, broken(), "3.10 2 1"), Judgement::Open(_)));
         assert!(excuse_busy_machine(&cpu, broken(), "0.20 2 1").is_broken());
         assert!(excuse_busy_machine(&Claim::NoSurprise, broken(), "3.10 2 1").is_broken());

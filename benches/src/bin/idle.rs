@@ -10,14 +10,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use benches::bare_loop;
 use clap::Parser;
-use tokio::net::UdpSocket;
-use tokio::time::{MissedTickBehavior, interval_at};
 
-/// How often everybody sends to everybody else.
-const INTERVAL: Duration = Duration::from_millis(100);
-/// Of a heartbeat without news.
-const HEARTBEAT_LEN: usize = 46;
 /// Clusters are this many ports apart.
 const PORTS: u16 = 100;
 /// Time to find each other in before the clock runs.
@@ -211,26 +206,8 @@ fn bare(port: u16, all: std::ops::Range<u16>) -> anyhow::Result<()> {
         _ = std::io::stdin().read(&mut [0]);
         std::process::exit(0);
     });
+    let addr = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let others: Vec<SocketAddr> = all.filter(|&to| to != port).map(addr).collect();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let addr = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let socket = UdpSocket::bind(addr(port)).await?;
-        // At some moment of the interval, as nodes do.
-        let phase = INTERVAL.mul_f64(rand::random());
-        let mut ticks = interval_at(tokio::time::Instant::now() + phase, INTERVAL);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        let mut buf = [0; 1201];
-        loop {
-            tokio::select! {
-                biased;
-                _ = ticks.tick() => {
-                    for to in all.clone().filter(|&to| to != port) {
-                        // A full queue loses it, as a network might.
-                        _ = socket.try_send_to(&[0; HEARTBEAT_LEN], addr(to));
-                    }
-                }
-                _ = socket.recv_from(&mut buf) => {}
-            }
-        }
-    })
+    match runtime.block_on(bare_loop::exchange(addr(port), &others))? {}
 }

@@ -26,7 +26,7 @@ pub struct OwnerWrites {
 
 #[derive(Debug)]
 struct Seen {
-    life: Identity,
+    life: u64,
     revision: u64,
     records: BTreeMap<NodeId, Arc<Record>>,
 }
@@ -34,14 +34,11 @@ struct Seen {
 impl Check for OwnerWrites {
     fn after(&mut self, world: &World, host: usize, _: &[Event]) -> Result<(), String> {
         let Some(node) = &world.hosts[host].node else { return Ok(()) };
-        let life = node.identity().clone();
-        let seen = self.seen.entry(host).or_insert_with(|| Seen {
-            life: life.clone(),
-            revision: u64::MAX,
-            records: BTreeMap::new(),
-        });
+        let life = world.hosts[host].life;
+        let fresh = || Seen { life, revision: u64::MAX, records: BTreeMap::new() };
+        let seen = self.seen.entry(host).or_insert_with(fresh);
         if seen.life != life {
-            *seen = Seen { life, revision: u64::MAX, records: BTreeMap::new() };
+            *seen = fresh();
         }
         if seen.revision == node.revision() {
             return Ok(());
@@ -129,7 +126,7 @@ impl Check for OwnPause {
                 // What the observer has in mind is a life that is over.
                 continue;
             }
-            let heard = world.heard.get(&(host, target)).map_or(0, |heard| heard.0);
+            let heard = world.heard(host, target);
             let awake = awake_between(world, host, heard);
             if awake < self.silence_min {
                 return Err(format!(

@@ -6,10 +6,14 @@ use crate::adversity::observe::{Cost, Deed, Line, Log, costs, name};
 /// In the diagnostics of a node whose disk fails.
 const STORAGE_FAILED: &str = "gossip.storage_failed";
 
-pub(super) fn cpu(log: &Log, percent: f64) -> Judgement {
-    let costs = costs(log);
-    let shares: Vec<f64> = costs.iter().map(|cost| cost.cpu_percent).collect();
-    judge_mean(&shares, percent, |mean, max| format!("mean {mean:.2} %, highest {max:.2} %"))
+pub(super) fn cpu(log: &Log, of_bare_loop: f64) -> Judgement {
+    let Some(bare) = log.bare_loop_percent() else {
+        return Judgement::Open("no bare loop was measured".into());
+    };
+    let shares: Vec<f64> = costs(log).iter().map(|cost| cost.cpu_percent).collect();
+    judge_mean(&shares, of_bare_loop * bare, |mean, max| {
+        format!("mean {mean:.2} %, highest {max:.2} %; a bare loop {bare:.2} %: {:.2} of it", mean / bare)
+    })
 }
 
 /// A quota that holds nobody back is no test.
@@ -34,7 +38,7 @@ pub(super) fn payload(log: &Log, bytes_s: f64) -> Judgement {
     judge_mean(&rates, bytes_s, |mean, max| format!("mean {:.1}, highest {:.1} kB/s", mean / 1e3, max / 1e3))
 }
 
-fn judge_mean(figures: &[f64], limit: f64, words: fn(f64, f64) -> String) -> Judgement {
+fn judge_mean(figures: &[f64], limit: f64, words: impl Fn(f64, f64) -> String) -> Judgement {
     if figures.is_empty() {
         return Judgement::Open("not measured".into());
     }
@@ -146,13 +150,15 @@ mod tests {
 
     #[test]
     fn costs_above_a_limit_are_caught() {
-        let log = measured();
+        let mut log = measured();
+        assert!(matches!(cpu(&log, 1.0), Judgement::Open(_)), "there is nothing to compare it with");
+        log.push(30.0, What::BareLoops { count: 2, percent: 1.0 });
         assert!(!cpu(&log, 0.51).is_broken() && cpu(&log, 0.49).is_broken());
         assert!(!payload(&log, 10_001.0).is_broken() && payload(&log, 9_999.0).is_broken());
         assert!(!memory_growth(&log, 1_000).is_broken() && memory_growth(&log, 999).is_broken());
         assert!(!descriptor_growth(&log, 2).is_broken() && descriptor_growth(&log, 1).is_broken());
         assert!(!flood_arrives(&log, 899).is_broken() && flood_arrives(&log, 900).is_broken());
-        assert!(matches!(cpu(&healthy(2), 1.0), Judgement::Open(_)));
+        assert!(matches!(payload(&healthy(2), 1.0), Judgement::Open(_)));
     }
 
     #[test]

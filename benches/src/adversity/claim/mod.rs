@@ -85,8 +85,8 @@ pub(crate) enum Claim {
     LeasePasses { seconds: f64 },
     /// Nodes with a quota of processor time are held back in at least this share of all periods.
     QuotaBites { share: f64 },
-    /// Mean share of one processor.
-    Cpu { percent: f64 },
+    /// Mean share of one processor, as a part of what a bare loop takes.
+    Cpu { of_bare_loop: f64 },
     /// Mean payload sent.
     Payload { bytes_s: f64 },
     /// Memory of no process grows by more.
@@ -187,7 +187,9 @@ impl Claim {
             Self::QuotaBites { share } => {
                 format!("nodes with a quota are held back in at least {} % of all periods", share * 100.0)
             }
-            Self::Cpu { percent } => format!("a node takes at most {percent} % of a processor"),
+            Self::Cpu { of_bare_loop } => format!(
+                "a node takes at most {of_bare_loop} of the processor time of a loop that only exchanges heartbeats with 19 others"
+            ),
             Self::Payload { bytes_s } => format!("a node sends at most {} kB/s", bytes_s / 1e3),
             Self::MemoryGrowth { kb } => format!("no process grows by more than {} MB", *kb as f64 / 1e3),
             Self::DescriptorGrowth { count } => {
@@ -263,7 +265,7 @@ impl Claim {
             Self::NobodyCondemned => calm::nobody_condemned(log),
             Self::StepsShow => clock::steps_show(log),
             Self::QuotaBites { share } => cost::quota_bites(log, share),
-            Self::Cpu { percent } => cost::cpu(log, percent),
+            Self::Cpu { of_bare_loop } => cost::cpu(log, of_bare_loop),
             Self::Payload { bytes_s } => cost::payload(log, bytes_s),
             Self::MemoryGrowth { kb } => cost::memory_growth(log, kb),
             Self::DescriptorGrowth { count } => cost::descriptor_growth(log, count),

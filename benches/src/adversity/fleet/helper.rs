@@ -1,4 +1,4 @@
-//! Work for processes of this same program that do nothing but make trouble: `--helper`, not for users.
+//! Work for processes of this same program that make trouble, or show what the machine can do: `--helper`, not for users.
 
 use std::fmt;
 use std::net::{SocketAddr, UdpSocket};
@@ -8,18 +8,22 @@ use anyhow::Context;
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
 
+use crate::bare_loop;
+
 /// A flood sends this often in small portions: what a timer of the system can do.
 const PORTION: Duration = Duration::from_millis(2);
 /// Random datagrams are up to this long.
 const GARBAGE_MAX: usize = 256;
 
-/// Trouble of a limited length.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// Work of a limited length.
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Helper {
     /// Computes.
     Busy { seconds: f64 },
     /// Sends random bytes to an address, so many datagrams a second.
     Flood { to: SocketAddr, per_second: f64, seconds: f64 },
+    /// Exchanges heartbeats with others like it, and does nothing else.
+    Bare { own: SocketAddr, others: Vec<SocketAddr>, seconds: f64 },
 }
 
 impl fmt::Display for Helper {
@@ -27,6 +31,10 @@ impl fmt::Display for Helper {
         match self {
             Self::Busy { seconds } => write!(f, "busy,{seconds}"),
             Self::Flood { to, per_second, seconds } => write!(f, "flood,{seconds},{to},{per_second}"),
+            Self::Bare { own, others, seconds } => {
+                write!(f, "bare,{seconds},{own}")?;
+                others.iter().try_for_each(|other| write!(f, ",{other}"))
+            }
         }
     }
 }
@@ -36,13 +44,16 @@ pub(crate) fn parse_helper(text: &str) -> Result<Helper, String> {
     let wrong = || format!("`{text}` is no helper; this argument is for the program itself");
     let words: Vec<&str> = text.split(',').collect();
     let seconds = words.get(1).and_then(|w| w.parse().ok()).ok_or_else(wrong)?;
+    let addr = |word: &str| word.parse().map_err(|_| wrong());
     match words[..] {
         ["busy", _] => Ok(Helper::Busy { seconds }),
-        ["flood", _, to, rate] => Ok(Helper::Flood {
-            to: to.parse().map_err(|_| wrong())?,
-            per_second: rate.parse().map_err(|_| wrong())?,
-            seconds,
-        }),
+        ["flood", _, to, rate] => {
+            Ok(Helper::Flood { to: addr(to)?, per_second: rate.parse().map_err(|_| wrong())?, seconds })
+        }
+        ["bare", _, own, ref others @ ..] => {
+            let others = others.iter().map(|other| addr(other)).collect::<Result<_, _>>()?;
+            Ok(Helper::Bare { own: addr(own)?, others, seconds })
+        }
         _ => Err(wrong()),
     }
 }
@@ -66,6 +77,15 @@ pub(crate) fn run_helper(helper: Helper) -> anyhow::Result<()> {
             Ok(())
         }
         Helper::Flood { to, per_second, seconds } => flood(to, per_second, Duration::from_secs_f64(seconds)),
+        Helper::Bare { own, others, seconds } => bare(own, &others, Duration::from_secs_f64(seconds)),
+    }
+}
+
+fn bare(own: SocketAddr, others: &[SocketAddr], length: Duration) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    match runtime.block_on(async { tokio::time::timeout(length, bare_loop::exchange(own, others)).await }) {
+        Ok(ended) => match ended.context("a bare loop cannot use its socket")? {},
+        Err(_its_time_is_over) => Ok(()),
     }
 }
 
@@ -96,9 +116,16 @@ mod tests {
     #[test]
     fn a_helper_is_told_what_to_do_and_nonsense_is_refused() {
         let to = "127.0.0.1:9".parse().unwrap();
-        for helper in [Helper::Busy { seconds: 1.5 }, Helper::Flood { to, per_second: 1e5, seconds: 10.0 }] {
+        let helpers = [
+            Helper::Busy { seconds: 1.5 },
+            Helper::Flood { to, per_second: 1e5, seconds: 10.0 },
+            Helper::Bare { own: to, others: vec![], seconds: 5.0 },
+            Helper::Bare { own: to, others: vec![to, "[::1]:7".parse().unwrap()], seconds: 5.0 },
+        ];
+        for helper in helpers {
             assert_eq!(parse_helper(&helper.to_string()), Ok(helper));
         }
         assert!(parse_helper("busy").is_err() && parse_helper("dance,1").is_err());
+        assert!(parse_helper("bare,1").is_err() && parse_helper("bare,1,here").is_err());
     }
 }

@@ -21,6 +21,7 @@ pub(crate) use proc_fs::load;
 pub(crate) use system::System;
 pub(crate) use wall_clock::find_faketime;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant, SystemTime};
@@ -280,10 +281,18 @@ impl Fleet {
         self.pid(node).is_some_and(proc_fs::is_stopped)
     }
 
-    /// Starts a process that makes trouble, where this node lives.
+    /// Starts a process of this same program, where this node lives.
     pub(crate) fn helper(&self, at: Option<usize>, helper: &Helper) -> anyhow::Result<Trouble> {
         let enter = at.map_or(Vec::new(), |node| self.network.enter(node));
         Trouble::start(&enter, helper)
+    }
+
+    /// Starts a bare loop where each of the first nodes lives, for at most so long.
+    pub(crate) fn bare_loops(&self, count: usize, seconds: f64) -> anyhow::Result<Vec<Trouble>> {
+        let addrs: Vec<SocketAddr> = (0..count).map(|node| self.network.addr_beside(node)).collect();
+        let others = |own: &SocketAddr| addrs.iter().copied().filter(|other| other != own).collect();
+        let bare = |own: &SocketAddr| Helper::Bare { own: *own, others: others(own), seconds };
+        addrs.iter().enumerate().map(|(node, own)| self.helper(Some(node), &bare(own))).collect()
     }
 
     /// The next line, if one comes within this time.

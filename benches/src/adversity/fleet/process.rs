@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{Heard, Helper};
+use super::{Heard, Helper, proc_fs};
 
 /// What came through a pipe.
 #[derive(Debug)]
@@ -126,7 +126,7 @@ fn listen(
     }
 }
 
-/// A process that keeps the machine or a node busy. It ends by itself; dropping it ends it before.
+/// A process of this same program, see [`Helper`]. It ends by itself; dropping it ends it before.
 #[derive(Debug)]
 pub(crate) struct Trouble(Child);
 
@@ -148,6 +148,11 @@ impl Trouble {
 
     pub(crate) fn id(&self) -> u32 {
         self.0.id()
+    }
+
+    /// Seconds of processor time that it has taken so far; none if it has ended.
+    pub(crate) fn cpu_s(&self) -> Option<f64> {
+        proc_fs::sample(self.id(), false).map(|sample| sample.cpu_s)
     }
 }
 

@@ -68,6 +68,13 @@ impl Network {
         }
     }
 
+    /// An address of the same host that no node uses.
+    pub(crate) fn addr_beside(&self, node: usize) -> SocketAddr {
+        let mut addr = self.addr(node);
+        addr.set_port(PORT + 1);
+        addr
+    }
+
     /// What to put before a command so that it runs where this node lives.
     pub(crate) fn enter(&self, node: usize) -> Vec<String> {
         match self {

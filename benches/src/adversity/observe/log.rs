@@ -40,6 +40,11 @@ pub(crate) enum What {
         periods: u64,
         throttled: u64,
     },
+    /// The mean share of a processor that bare loops took, which do nothing but exchange heartbeats.
+    BareLoops {
+        count: usize,
+        percent: f64,
+    },
 }
 
 /// Something done to the processes or to their network.
@@ -154,6 +159,14 @@ impl Log {
             What::Throttled { node, means, periods, throttled } => {
                 Some((*node, means.as_str(), *periods, *throttled))
             }
+            _ => None,
+        })
+    }
+
+    /// What bare loops took of a processor, if that was measured.
+    pub(crate) fn bare_loop_percent(&self) -> Option<f64> {
+        self.entries.iter().find_map(|entry| match entry.what {
+            What::BareLoops { percent, .. } => Some(percent),
             _ => None,
         })
     }

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
 use indicatif::ProgressBar;
 use rand::rngs::SmallRng;
 use rand::seq::IndexedRandom as _;
 
-use crate::adversity::fleet::{Fleet, Heard, HeardText, State, Throttling};
+use crate::adversity::fleet::{Fleet, Heard, HeardText, State, Throttling, Trouble};
 use crate::adversity::interrupt;
 use crate::adversity::network::Links;
 use crate::adversity::observe::{Beliefs, Deed, Fault, LeaseState, Line, Log, What, parse};
@@ -28,6 +29,8 @@ const READY_MAX_S: f64 = 60.0;
 const SETTLE_MAX_S: f64 = 45.0;
 /// How often nodes that have ended by themselves are started again before a scenario goes on without them.
 const REVIVALS_MAX: usize = 3;
+/// Until bare loops run as they will.
+const BARE_LOOPS_SETTLE_S: f64 = 3.0;
 /// How often a waiting script looks at the time.
 const GLANCE: Duration = Duration::from_millis(20);
 
@@ -307,6 +310,20 @@ impl Stage {
         }
         // Their answers.
         self.wait(0.5);
+    }
+
+    /// Measures what bare loops take of a processor, of which there are as many, for so long.
+    pub(crate) fn measure_bare_loops(&mut self, count: usize, seconds: f64) -> anyhow::Result<()> {
+        self.note("measuring bare loops");
+        let loops = self.fleet.bare_loops(count, BARE_LOOPS_SETTLE_S + 2.0 * seconds)?;
+        self.wait(BARE_LOOPS_SETTLE_S);
+        let all = || loops.iter().map(Trouble::cpu_s).sum::<Option<f64>>().context("a bare loop has ended");
+        let (begun, before) = (self.now(), all()?);
+        self.wait(seconds);
+        let taken = (all()? - before) / (self.now() - begun);
+        let percent = 100.0 * taken / count as f64;
+        self.log.push(self.fleet.elapsed(), What::BareLoops { count, percent });
+        Ok(())
     }
 
     pub(crate) fn wait(&mut self, seconds: f64) {
