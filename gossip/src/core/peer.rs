@@ -150,12 +150,20 @@ impl Peer {
         self.excused.is_some_and(|until| now < until)
     }
 
-    /// A view has restored it. Nobody vouched for it until now, so it is still isolated for a while; and if it is suspended
-    /// and restored again and again, it gets longer each time before that counts against it.
+    /// A view has restored it. Nobody vouched for it until now, so it is still isolated for a while, or deaf to some; and if it
+    /// is suspended and restored again and again, it gets longer each time before that counts against it.
     pub(crate) fn be_restored(&mut self, now: Duration, deaf_after: Duration) {
         let lately = |&(at, often): &(Duration, u32)| now < at + 2 * Self::patience(deaf_after, often);
         let often = self.restored.filter(lately).map_or(0, |(_, often)| often);
         self.restored = Some((now, (often + 1).min(Self::RESTORATIONS_MAX)));
+    }
+
+    /// Whether it has been deaf for so long that it counts as silent, `deaf` being for how long it has been, and `deaf_after` the
+    /// shortest time for which one must be.
+    pub(crate) fn is_deaf(&self, now: Duration, deaf: Duration, deaf_after: Duration) -> bool {
+        let again =
+            |&(restored, often): &(Duration, u32)| now >= restored + Self::patience(deaf_after, often);
+        deaf >= deaf_after && self.restored.as_ref().is_none_or(again)
     }
 
     /// Whether it has said for so long that no majority vouches for it that it counts as silent, `deaf_after` being the
@@ -272,5 +280,59 @@ impl Peers {
         let at = self.peers.iter().position(|peer| peer.key == key)?;
         self.lives.swap_remove(at);
         Some(self.peers.swap_remove(at))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::identity::{BootId, Identity, NodeId, StorageId, Version};
+    use crate::core::record::Metadata;
+
+    const W: Duration = Duration::from_secs(2);
+
+    fn peer() -> Peer {
+        let record = Record {
+            identity: Identity {
+                id: NodeId::new("n1").expect("a name"),
+                storage: StorageId([1; 16]),
+                incarnation: Incarnation::FIRST,
+                boot: BootId([1; 16]),
+            },
+            version: Version::FIRST,
+            addr: SocketAddr::from(([10, 0, 0, 1], 7000)),
+            status: Status::Running,
+            metadata: Metadata::default(),
+        };
+        Peer::new(&record, true, Detector::new(W / 20, None), Duration::ZERO)
+    }
+
+    /// The rest of a peer that is deaf and isolated all the time, and is restored as often as it is suspended: when it counts as
+    /// silent again.
+    fn accused_again(peer: &mut Peer, restored: Duration) -> Duration {
+        peer.be_restored(restored, W);
+        let mut now = restored;
+        while !peer.is_deaf(now, now, W) {
+            now += W / 10;
+        }
+        assert!(peer.is_zombie(now, W) && !peer.is_zombie(now - W / 10, W));
+        now
+    }
+
+    /// T4: a view that restores somebody starts W anew, and doubles it each time if that happens again soon.
+    #[test]
+    fn who_is_suspended_and_restored_again_and_again_is_left_alone_for_longer_each_time() {
+        let mut peer = peer();
+        peer.isolated = Some(Duration::ZERO);
+        assert!(!peer.is_deaf(W, W - W / 10, W) && peer.is_deaf(W, W, W));
+        let mut restored = 2 * W;
+        for doubled in [1, 2, 4, 8, 16, 32, 32] {
+            let accused = accused_again(&mut peer, restored);
+            assert_eq!(accused, restored + doubled * W);
+            restored = accused + W / 2;
+        }
+        // What was long ago does not count.
+        let later = restored + 100 * W;
+        assert_eq!(accused_again(&mut peer, later), later + W);
     }
 }

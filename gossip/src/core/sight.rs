@@ -35,7 +35,7 @@ impl Sight<'_> {
         let unheard = self.beat.saturating_sub(peer.acked.unwrap_or(peer.met_at_beat));
         let sent_for = self.config.interval.saturating_mul(u32::try_from(unheard).unwrap_or(u32::MAX));
         let said = peer.detector.interval().saturating_mul(u32::from(peer.ack_lag));
-        sent_for >= self.config.deaf_after && said >= self.config.deaf_after
+        peer.is_deaf(self.now, sent_for.min(said), self.config.deaf_after)
     }
 }
 
