@@ -216,6 +216,14 @@ impl SuspectedByMajority {
     }
 }
 
+/// Whether a host was stopped, lately, for long enough to be deaf to everybody: it cannot say so itself.
+fn slept(world: &World, host: usize, lately: Nanos) -> bool {
+    let deaf = SuspectedByMajority::DEAF * world.interval();
+    world.pauses[host]
+        .last()
+        .is_some_and(|&(from, until)| until >= lately && until.min(world.now) >= from + deaf)
+}
+
 impl Check for SuspectedByMajority {
     fn after(&mut self, world: &World, host: usize, events: &[Event]) -> Result<(), String> {
         if world.hosts.len() > world.config_mesh {
@@ -233,9 +241,10 @@ impl Check for SuspectedByMajority {
             let trouble = self.troubled.get(id).copied().unwrap_or_default();
             let excepted =
                 trouble.saturating_add(Self::TROUBLE * world.interval()) >= world.now && trouble > 0;
-            let running =
-                world.hosts.iter().find(|h| h.id == *id).is_some_and(|h| h.lives(suspension.incarnation));
-            if excepted || !running {
+            let host = world.hosts.iter().position(|h| h.id == *id);
+            let well =
+                |host: usize| world.hosts[host].lives(suspension.incarnation) && !slept(world, host, lately);
+            if excepted || !host.is_some_and(well) {
                 continue;
             }
             let did = |voter: &StorageId| {
