@@ -4,7 +4,8 @@
 #![allow(clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 use std::future::Future;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use gossip::{Builder, Event, Node, NodeError, NodeId, Refusal, Standing, StartError, Verdict, View};
@@ -17,6 +18,19 @@ async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(30), future).await.unwrap_or_else(|_| panic!("{what} took 30 s"))
 }
 
+/// A free port that the system gives to nobody who asks for any: a node that was down finds it free again, whatever other
+/// tests have opened meanwhile.
+fn own_port() -> u16 {
+    static TAKEN: AtomicU32 = AtomicU32::new(0);
+    // Below the ports that Linux, macOS and Windows give away; elsewhere in it for each process.
+    let candidates = std::iter::repeat_with(|| {
+        let taken = TAKEN.fetch_add(1, Ordering::Relaxed);
+        20_000 + (std::process::id().wrapping_mul(64).wrapping_add(taken) % 10_000) as u16
+    });
+    let free = |port: &u16| UdpSocket::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+    candidates.take(10_000).find(free).expect("a free port between 20000 and 29999")
+}
+
 /// Three voters, each with a disk and an address of its own.
 struct Trio {
     disks: Vec<TempDir>,
@@ -25,10 +39,9 @@ struct Trio {
 
 impl Trio {
     fn new() -> Self {
-        let sockets: Vec<_> = NAMES.iter().map(|_| UdpSocket::bind("127.0.0.1:0").expect("a port")).collect();
         Self {
             disks: NAMES.iter().map(|_| tempfile::tempdir().expect("a directory")).collect(),
-            addrs: sockets.iter().map(|socket| socket.local_addr().expect("an address")).collect(),
+            addrs: NAMES.iter().map(|_| SocketAddr::from((Ipv4Addr::LOCALHOST, own_port()))).collect(),
         }
     }
 
