@@ -45,7 +45,7 @@ pub struct World {
     pub network: Network,
     pub rng: Rng,
     /// Of each host: when a fresh heartbeat last came from which other, and when that one had been sent.
-    heard: Vec<BTreeMap<usize, (Nanos, Nanos)>>,
+    heard: BTreeMap<usize, BTreeMap<usize, (Nanos, Nanos)>>,
     /// Every address at which a host has ever been.
     pub addrs: BTreeMap<SocketAddr, usize>,
     /// Applied to every datagram as it leaves, by tests of the checkers.
@@ -114,7 +114,7 @@ impl World {
             hosts,
             network: Network::new(),
             rng,
-            heard: vec![BTreeMap::new(); count],
+            heard: BTreeMap::new(),
             addrs,
             tamper: None,
             log: None,
@@ -373,7 +373,7 @@ impl World {
         if packet.is_heartbeat()
             && let Some(&from) = self.addrs.get(&packet.from)
         {
-            let heard = self.heard[to].entry(from).or_default();
+            let heard = self.heard.entry(to).or_default().entry(from).or_default();
             if packet.sent > heard.1 {
                 *heard = (self.now, packet.sent);
             }
@@ -503,7 +503,7 @@ impl World {
 
     /// When a fresh heartbeat last came from one host to another; at the beginning if none did.
     pub fn heard(&self, host: usize, from: usize) -> Nanos {
-        self.heard[host].get(&from).map_or(0, |heard| heard.0)
+        self.heard.get(&host).and_then(|heard| heard.get(&from)).map_or(0, |heard| heard.0)
     }
 
     /// Runs without faults or checks.
