@@ -30,6 +30,13 @@ const REACHED_LATELY: u32 = 10;
 /// Who is doubted already is looked at again every so many intervals.
 const LOOK_AGAIN: u32 = 4;
 
+/// From when on others may be asked about a silence: earlier where their answers would come too late to count.
+fn asked_at(peer: &Peer, interval: Duration) -> Duration {
+    let answered_in = 2 * peer.rtt.unwrap_or_default();
+    let latest = (SILENCE_MIN * interval / 2).saturating_sub(answered_in);
+    peer.silent_for(latest.min(SILENCE_ASKED * interval / 2))
+}
+
 impl Node {
     /// Works out whose silence may come to matter before the next tick, and when.
     pub(super) fn look_ahead(&mut self, now: Duration) {
@@ -45,7 +52,7 @@ impl Node {
                 peer.look_at = excused;
             } else {
                 let overdue = peer.silent_for(self.config.silence_max);
-                let earliest = peer.silent_for(SILENCE_ASKED * interval / 2);
+                let earliest = asked_at(peer, interval);
                 if overdue <= horizon || (earliest <= horizon && peer.detector.phi(horizon) >= level) {
                     peer.look_at = peer.detector.deadline(level).max(earliest).min(overdue);
                 }
@@ -93,7 +100,7 @@ impl Node {
             return now + LOOK_AGAIN * interval;
         }
         let overdue = peer.silent_for(self.config.silence_max);
-        let asked = peer.silent_for(SILENCE_ASKED * interval / 2);
+        let asked = asked_at(peer, interval);
         if now < overdue && (now < asked || peer.detector.phi(now) < self.config.probe_threshold) {
             return Duration::MAX;
         }

@@ -64,8 +64,17 @@ fn an_answer_from_before_a_restoration_suspends_nobody() {
 /// What a voter answers about a node that it does not observe, after a ballot timeout and after another, if the first of its
 /// four observers say this and the others nothing; and whether it called that node itself, which answers or not.
 fn answer_on_testimony(testimony: &[Opinion], answers: bool) -> (Option<Opinion>, bool, Option<Opinion>) {
+    answer_of_observers(4, testimony, answers)
+}
+
+/// The same with so many observers.
+fn answer_of_observers(
+    observers: u64,
+    testimony: &[Opinion],
+    answers: bool,
+) -> (Option<Opinion>, bool, Option<Opinion>) {
     let mut voter = Bench::new("b", 2, 1);
-    voter.sees.observers = (1..=4).map(Key).collect();
+    voter.sees.observers = (1..=observers).map(Key).collect();
     voter.hear(1, Message::Ask { question: 2, subject: subject("y", 1) });
     let mut testimony = testimony.iter();
     for output in voter.outputs() {
@@ -102,6 +111,24 @@ fn answer_on_testimony(testimony: &[Opinion], answers: bool) -> (Option<Opinion>
     (first, called, second)
 }
 
+/// D1, S3: what observers said before a suspension certifies nothing after it.
+#[test]
+fn testimony_from_before_a_suspension_is_not_waited_for_after_it() {
+    let mut voter = Bench::new("b", 2, 1);
+    voter.sees.observers = (1..=4).map(Key).collect();
+    voter.hear(1, Message::Ask { question: 2, subject: subject("y", 1) });
+    assert!(
+        voter.outputs().iter().any(|o| matches!(o, Output::Send { message: Message::Inquire { .. }, .. }))
+    );
+    voter.learn(Delta::Suspend(subjects("y", 1)));
+    voter.write(true);
+    voter.outputs();
+    voter.wait(200 * MS);
+    voter.wait(200 * MS);
+    let answers = |o: &Output| matches!(o, Output::Send { message: Message::Answer { question: 2, .. }, .. });
+    assert!(!voter.outputs().iter().any(answers), "the question was put before the suspension");
+}
+
 /// E1: observers that do not answer leave the count; of those that do, more than half decide. If fewer than half answer, the
 /// voter calls the node itself.
 #[test]
@@ -126,6 +153,9 @@ fn observers_that_do_not_agree_have_the_node_called() {
     ] {
         assert_eq!(answer_on_testimony(&divided, true), (None, true, Some(Trust)), "{divided:?}");
     }
+    // The same whether or not one more is unsure, as long as too few have made up their minds.
+    assert_eq!(answer_of_observers(6, &[Suspect, Suspect], true), (None, true, Some(Trust)));
+    assert_eq!(answer_of_observers(6, &[Suspect, Suspect, Unsure], true), (None, true, Some(Trust)));
     assert_eq!(answer_on_testimony(&[Suspect, Suspect, Trust, Unsure], false), (None, true, Some(Suspect)));
     assert_eq!(answer_on_testimony(&[Suspect, Suspect, Unsure, Unsure], false), (None, true, Some(Suspect)));
 }

@@ -42,6 +42,13 @@ pub(super) struct Case {
     pub(super) certifiable: Option<Duration>,
 }
 
+impl Subject {
+    /// Since when a view has it suspended, if it does.
+    pub(super) fn suspended_since(&self, view: &View) -> Option<Epoch> {
+        view.suspension(&self.id, self.incarnation).map(|suspension| suspension.since)
+    }
+}
+
 impl Cases {
     /// Questions are asked at this pace, in intervals: at first, and once a case has become old.
     const PACE: (u32, u32) = (2, 10);
@@ -79,8 +86,7 @@ impl Cases {
     /// things that is over. Without this the slowest voter suspends again whom the fastest has just had restored.
     pub(super) fn start_over(&mut self, before: Option<&View>, view: &View, now: Duration) {
         for (subject, case) in &mut self.open {
-            let since = |view: &View| view.suspension(&subject.id, subject.incarnation).map(|s| s.since);
-            if before.and_then(since) != since(view) {
+            if before.and_then(|before| subject.suspended_since(before)) != subject.suspended_since(view) {
                 case.asked.clear();
                 case.answers.clear();
                 case.next = now;

@@ -152,6 +152,7 @@ impl<R: Register> Quorum<R> {
             self.cases.unripe();
         }
         self.cases.start_over(before, &view, self.now.boot);
+        self.inquiries.start_over(before, &view);
         self.on_electorate(before, &view);
         self.take_stock();
         self.settle_leases(&view);

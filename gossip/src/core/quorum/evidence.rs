@@ -45,6 +45,14 @@ impl Inquiries {
         self.open.len()
     }
 
+    /// Another view is in force: what observers said of a former suspension, or before it, certifies nothing now. Whoever asked
+    /// does so again.
+    pub(super) fn start_over(&mut self, before: Option<&View>, view: &View) {
+        self.open.retain(|subject, _| {
+            before.and_then(|before| subject.suspended_since(before)) == subject.suspended_since(view)
+        });
+    }
+
     pub(super) fn due(&self) -> Option<Duration> {
         self.open.values().map(|inquiry| inquiry.until).min()
     }
@@ -65,18 +73,30 @@ impl Inquiry {
         self.more_than_half_of(self.observers.len())
     }
 
-    /// What more than half of those who answered say, if they are at least half of all. Whoever is unsure has answered, but
-    /// makes up no such half: with some who hear the node and some who do not, its own answer is worth more.
+    /// How many have made up their minds.
+    fn decided(&self) -> usize {
+        self.count(Opinion::Suspect) + self.count(Opinion::Trust)
+    }
+
+    /// What more than half of those who answered say, if at least half of all have made up their minds. Whoever is unsure has
+    /// answered all the same: with some who hear the node and some who do not, its own answer is worth more.
     fn at_the_end(&self) -> Option<Opinion> {
-        let answered = self.answers.len();
-        if 2 * answered < self.observers.len() { None } else { self.more_than_half_of(answered) }
+        if 2 * self.decided() < self.observers.len() {
+            None
+        } else {
+            self.more_than_half_of(self.answers.len())
+        }
     }
 
     /// What is to be made of it that the node did not answer a call either. The call or its answer may have been lost, so that
     /// does not outweigh as many who hear it as do not.
     fn unanswered(&self) -> Opinion {
         let (suspect, trust) = (self.count(Opinion::Suspect), self.count(Opinion::Trust));
-        if trust == 0 || suspect > trust { Opinion::Suspect } else { Opinion::Unsure }
+        match () {
+            () if trust == 0 || suspect > trust => Opinion::Suspect,
+            () if trust > suspect && 2 * self.decided() >= self.observers.len() => Opinion::Trust,
+            () => Opinion::Unsure,
+        }
     }
 }
 
