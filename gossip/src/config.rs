@@ -190,7 +190,7 @@ impl ConfigBuilder {
     /// `threshold`.
     ///
     /// The further below `threshold`, the more time an answer has before it is needed, and the more often one is
-    /// asked for in vain. Nobody is asked about a silence of less than one and a half intervals, unless answers take long.
+    /// asked for in vain. Nobody is asked about a silence of less than two intervals, unless answers take long.
     pub fn probe_threshold(mut self, phi: f64) -> Self {
         self.probe_threshold = Some(phi);
         self

@@ -238,7 +238,7 @@ fn mutants_are_caught_by_the_checker_they_are_meant_for() {
         (&mutant::invents_accusations, "S6", "invents accusations"),
         (&mutant::hides_its_pauses, "S8", "hides its pauses"),
         (&mutant::answers_answers, "storm", "answers answers"),
-        (&mutant::passes_nothing_on, "old record", "passes nothing on"),
+        (&mutant::passes_no_change_on, "old record", "passes no change on"),
         (&mutant::stays_cut, "doubt", "stays cut"),
         (&mutant::stutters, "trust", "stutters"),
     ];

@@ -22,9 +22,9 @@ const FIRST_SIGN: u32 = 10;
 /// Nobody is suspected before a second heartbeat is overdue by half an interval, in half intervals: however punctual a
 /// node has been, its first hiccup is not its death.
 const SILENCE_MIN: u32 = 5;
-/// Nor are others asked before a heartbeat is overdue by half an interval, in half intervals: nearly all of them come before,
-/// and until then the node need not set its alarm for them.
-const SILENCE_ASKED: u32 = 3;
+/// Nor are others asked before a second heartbeat is due, in half intervals. At each tick, every neighbour has been heard within
+/// the last interval or is overdue: so no alarm needs to be set between two ticks for those who are punctual.
+const SILENCE_ASKED: u32 = 4;
 /// An answer by way of others is good for so many intervals: twice the time until they are asked again, and some.
 const REACHED_LATELY: u32 = 10;
 /// Who is doubted already is looked at again every so many intervals.

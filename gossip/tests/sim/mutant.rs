@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gossip::wire::{Doubt, Doubts, Frame, Head, Item, Level, Opinions, decode};
-use gossip::{Config, Incarnation, Opinion, Record};
+use gossip::{Config, Incarnation, Opinion, Record, Version};
 
 use super::frame::encoded;
 use super::world::{Tamper, World};
@@ -93,23 +93,24 @@ pub fn answers_answers(world: &mut World) {
     world.echoing = true;
 }
 
-/// Nobody ever passes on what it knows, beyond introducing itself.
-pub fn passes_nothing_on(world: &mut World) {
+/// Members are introduced to each other, but nobody ever passes on that something about one of them has changed.
+pub fn passes_no_change_on(world: &mut World) {
     let config = world.config.clone();
-    world.tamper = Some(forge(&config, |_, frame, items| match frame.head {
-        Head::Heartbeat(_) | Head::Delta => items.clear(),
-        Head::Welcome { .. } => items.truncate(1),
-        _ => {}
-    }));
+    world.tamper = Some(forge(&config, |_, _, items| items.retain(|item| !tells_a_change(item))));
 }
 
-/// Comparing digests is broken: everybody always claims the same one, so only news repairs anything.
+fn tells_a_change(item: &Item) -> bool {
+    matches!(item, Item::Record(record) if record.version > Version::FIRST)
+}
+
+/// Comparing digests is broken: everybody always claims the same one, so only news repairs anything. Nor does it help that
+/// somebody who has changed may call the others by chance.
 pub fn digests_agree_always(world: &mut World) {
     let config = world.config.clone();
-    world.tamper = Some(forge(&config, |_, frame, _| {
-        if let Head::Heartbeat(heartbeat) = &mut frame.head {
-            heartbeat.survey = None;
-        }
+    world.tamper = Some(forge(&config, |_, frame, items| match &mut frame.head {
+        Head::Heartbeat(heartbeat) => heartbeat.survey = None,
+        Head::Hello { .. } => items.retain(|item| !tells_a_change(item)),
+        _ => {}
     }));
 }
 
