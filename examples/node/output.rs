@@ -199,12 +199,14 @@ impl Report {
             }
             Event::SeedsSilent { rounds } => Self::SeedsSilent { rounds },
             Event::Refused { by, reason } => {
-                let (reason, highest) = match reason {
-                    Refusal::Incarnation { highest } => ("incarnation", Some(highest.get())),
-                    Refusal::NameConflict => ("name_conflict", None),
-                    Refusal::Rewound { highest } => ("rewound", Some(highest.get())),
-                    Refusal::Full => ("full", None),
-                    _ => ("other", None),
+                let highest = reason.highest().map(Incarnation::get);
+                let reason = match reason {
+                    Refusal::Incarnation { .. } => "incarnation",
+                    Refusal::NameConflict => "name_conflict",
+                    Refusal::Rewound { .. } => "rewound",
+                    Refusal::BelowFloor { .. } => "below_floor",
+                    Refusal::Full => "full",
+                    _ => "other",
                 };
                 Self::Refused { by, reason, highest }
             }

@@ -103,6 +103,28 @@ fn a_majority_of_voters_is_enough_and_less_is_not() {
     }
 }
 
+/// I3: a voter is its disk. Its name, on a node that runs from another one, is nobody's word.
+#[test]
+fn who_has_the_name_of_a_voter_and_another_disk_does_not_count_as_one() {
+    let mut world = cluster(config(100), 40);
+    world.crash(0);
+    world.run_for(Duration::from_secs(10));
+    world.replace_disk(0);
+    let incarnation = world.hosts[0].stored + 1;
+    world.start(0, incarnation);
+    world.run_for(Duration::from_secs(20));
+    assert_all_read(&world, 0..40, Verdict::Alive);
+    for voter in 1..3 {
+        world.crash(voter);
+    }
+    world.run_for(Duration::from_secs(5));
+    for host in (3..40).chain([0]) {
+        for of in 0..40 {
+            assert_eq!(reads(&world, host, of), Verdict::Undecided, "n{host} of n{of}");
+        }
+    }
+}
+
 /// The economy profile has longer intervals, and fewer rings.
 #[test]
 fn so_do_followers_that_are_set_for_economy() {

@@ -126,6 +126,11 @@ fn samples() -> Vec<(&'static str, Head, Vec<Item>)> {
             Head::Refused(Refusal::Rewound { highest: Incarnation::new(4).expect("in range") }),
             Vec::new(),
         ),
+        (
+            "refused_below_floor",
+            Head::Refused(Refusal::BelowFloor { highest: Incarnation::new(4).expect("in range") }),
+            Vec::new(),
+        ),
         ("who", Head::Who, Vec::new()),
         ("probe", Head::Probe { nonce: Tag(1), target: Key(2) }, Vec::new()),
         ("ping", Head::Ping { nonce: Tag(1), origin: Key(2) }, Vec::new()),

@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use super::Node;
-use super::identity::Key;
+use super::identity::{Key, StorageId};
 use super::quorum::{Epoch, VOTERS_MAX, View, Voters};
 use crate::wire::{Age, Contact};
 
@@ -83,13 +83,23 @@ impl Node {
     pub(super) fn voters_in_touch(&mut self, view: &View) -> InTouch {
         let now = self.now.boot;
         self.contacts.take_up(view.electorate.since, view.electorate.voters.len());
-        for (at, (_, name)) in view.electorate.voters.iter().enumerate() {
-            let answered = if *name == self.identity.id { Some(now) } else { self.answered(name.key()) };
+        for (at, (storage, name)) in view.electorate.voters.iter().enumerate() {
+            // A voter is its disk: who has its name and another one does not vote (I3).
+            let answered = if *storage == self.identity.storage {
+                Some(now)
+            } else {
+                self.answered(name.key()).filter(|_| self.runs_from(name.key(), *storage))
+            };
             if let Some(alive_at) = answered {
                 self.contacts.prove(at, alive_at);
             }
         }
         self.contacts.since(now.saturating_sub(self.config.deaf_after))
+    }
+
+    /// Whether a member runs from this disk, by its own record.
+    fn runs_from(&self, key: Key, storage: StorageId) -> bool {
+        self.members.of(key).is_some_and(|slot| slot.record.identity.storage == storage)
     }
 
     /// When the newest heartbeat was sent that somebody has acknowledged.

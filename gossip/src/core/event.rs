@@ -189,6 +189,24 @@ pub enum Refusal {
         /// The highest incarnation known of this disk.
         highest: Incarnation,
     },
+    /// The record of the dead is full, so that who died is only known of some. The refusing node does not know this name, and takes
+    /// for dead whoever it does not know up to incarnation `highest`: start again above that.
+    BelowFloor {
+        /// The highest incarnation that has been dropped from the record.
+        highest: Incarnation,
+    },
+}
+
+impl Refusal {
+    /// Above which incarnation to begin another life, if that is what it asks for.
+    pub fn highest(&self) -> Option<Incarnation> {
+        match self {
+            Self::Incarnation { highest } | Self::Rewound { highest } | Self::BelowFloor { highest } => {
+                Some(*highest)
+            }
+            Self::NameConflict | Self::Full => None,
+        }
+    }
 }
 
 /// Events on their way out.

@@ -178,7 +178,8 @@ impl Node {
             self.on_ack(at, beat);
             self.on_said(at, from, beat);
         } else {
-            // It takes this node for an earlier life of itself.
+            // It takes this node for an earlier life of itself. If it has a view, it knows of a history all the same.
+            self.quorum.hear_of_history(beat.epoch);
             self.send_hello(from, frame.from.tag(), false);
         }
         if moved && let Some(record) = self.members.record(key) {

@@ -211,7 +211,7 @@ impl Node {
             return;
         }
         if let Some(highest) = self.below_floor(record) {
-            self.send(from, frame.from.tag(), &Head::Refused(Refusal::Incarnation { highest }), &[]);
+            self.send(from, frame.from.tag(), &Head::Refused(Refusal::BelowFloor { highest }), &[]);
             return;
         }
         let refusal = match self.learn_record(record, true) {
@@ -300,9 +300,14 @@ impl Node {
         if frame.to != self.life.tag() {
             return;
         }
-        if let Refusal::Incarnation { highest } | Refusal::Rewound { highest } = reason
-            && highest >= self.identity.incarnation
+        if let Refusal::BelowFloor { highest } = reason
+            && self.quorum.outlives_floor(highest)
         {
+            // It does not know this node, which is its loss: others will tell it.
+            self.counters.senseless += 1;
+            return;
+        }
+        if reason.highest().is_some_and(|highest| highest >= self.identity.incarnation) {
             if matches!(reason, Refusal::Rewound { .. }) {
                 self.quorum.distrust_disk();
             }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::identity::{Identity, Key, NodeId};
+use super::identity::{Identity, Key, NodeId, StorageId};
 use super::members::Members;
 use super::opinion::Opinion;
 use super::peer::{Peer, Peers};
@@ -75,8 +75,9 @@ impl Witness for Sight<'_> {
         suspects
     }
 
-    fn trusts(&self, name: &NodeId) -> bool {
+    fn trusts(&self, voter: &StorageId, name: &NodeId) -> bool {
         self.observed(name).is_some_and(|peer| peer.opinion == Opinion::Trust)
+            && self.identity(name).is_some_and(|identity| identity.storage == *voter)
     }
 
     fn identity(&self, name: &NodeId) -> Option<Identity> {

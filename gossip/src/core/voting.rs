@@ -175,6 +175,8 @@ impl Node {
         if let Some(record) = self.members.record(key).cloned() {
             let ping = Head::Ping { nonce: Tag(question), origin: self.key };
             self.send(record.addr, record.identity.life().tag(), &ping, &[]);
+        } else {
+            self.quorum.handle_uncallable(question);
         }
     }
 }

@@ -385,10 +385,10 @@ impl Task {
             }
             Event::Lagged { .. } => self.leases.insist(&mut self.core),
             Event::SeedsSilent { .. } if self.seeds.can_change() => self.look_up(),
-            Event::Refused {
-                by,
-                reason: reason @ (Refusal::Incarnation { highest } | Refusal::Rewound { highest }),
-            } if highest >= self.core.identity().incarnation => {
+            Event::Refused { by, reason }
+                if let Some(highest) = reason.highest()
+                    && highest >= self.core.identity().incarnation =>
+            {
                 if matches!(reason, Refusal::Rewound { .. }) {
                     tracing::error!(%by, %highest, "gossip.storage_rewound");
                     self.rewound = true;

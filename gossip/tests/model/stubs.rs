@@ -29,7 +29,7 @@ impl Witness for Sees<'_> {
         self.suspect.iter().cloned().collect()
     }
 
-    fn trusts(&self, _: &NodeId) -> bool {
+    fn trusts(&self, _: &StorageId, _: &NodeId) -> bool {
         false
     }
 

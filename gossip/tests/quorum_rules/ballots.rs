@@ -1,12 +1,12 @@
 //! What a voter promises, accepts and proposes (P1, P4).
 
-use gossip::core::quorum::{Delta, Message, Output, Quorum, Start, Wish};
+use gossip::core::quorum::{Delta, Message, Output, Quorum, Recipient, Start, Wish};
 use gossip::core::register::Paxos;
 use gossip::wire::{Ballot, RegisterMessage, Round};
 use gossip::{BootId, Identity, Now};
 
 use crate::bench::{Bench, settings};
-use crate::names::{MS, disk, first_ballot, id, life, subject, subjects};
+use crate::names::{MS, disk, first_ballot, id, lease, life, subject, subjects};
 
 #[test]
 fn no_ballot_is_used_twice() {
@@ -73,4 +73,62 @@ fn what_a_voter_has_accepted_it_finishes_after_a_restart() {
         prepared |= voter.outputs().iter().any(prepares);
     }
     assert!(prepared);
+}
+
+/// Whether the voter has promised this ballot, since it was last asked for what it sends.
+fn promises(voter: &mut Bench, wanted: Ballot) -> bool {
+    voter.write(true);
+    voter.outputs().iter().any(|output| {
+        matches!(
+            output,
+            Output::Send {
+                message: Message::Register { message: RegisterMessage::Promise { ballot, .. }, .. },
+                ..
+            } if *ballot == wanted
+        )
+    })
+}
+
+/// L1, L4: one voter alone tries for days, a round higher each time; when another comes back it must not take that for an error
+/// for ever.
+#[test]
+fn rounds_that_have_grown_apart_meet_again() {
+    let high = |round: u64| {
+        let round = Round::try_from(round).expect("in range");
+        Ballot { round, proposer: disk(1), incarnation: life(1) }
+    };
+    let mut asked = Bench::new("b", 2, 1);
+    let mut promised = Vec::new();
+    for round in 200_000..200_006 {
+        asked.hear_register(RegisterMessage::Prepare { ballot: high(round) });
+        promised.push(promises(&mut asked, high(round)));
+    }
+    assert_eq!(promised, [false, false, false, true, true, true], "three leaps of 65,536, and it believes");
+
+    let mut beaten = Bench::new("b", 2, 1);
+    let mut rounds = Vec::new();
+    for number in 0..600 {
+        // Whoever wants something repeats it.
+        let (owner, wish) = (beaten.owner(), Wish::Acquire { lease: lease() });
+        beaten.hear(8, Message::Request { owner, number, wish });
+        beaten.wait(100 * MS);
+        beaten.write(true);
+        for output in beaten.outputs() {
+            if let Output::Send {
+                to: Recipient::Voter(to),
+                message: Message::Register { message: RegisterMessage::Prepare { ballot }, .. },
+            } = output
+                && to == disk(1)
+                && rounds.last() != Some(&ballot.round)
+            {
+                rounds.push(ballot.round);
+                beaten.hear_register(RegisterMessage::Beaten { ballot, promised: high(200_000) });
+            }
+        }
+        if rounds.last().is_some_and(|last| u64::from(*last) > 200_000) {
+            assert_eq!(rounds.len(), 5, "{rounds:?}");
+            return;
+        }
+    }
+    panic!("it never comes near: {rounds:?}");
 }

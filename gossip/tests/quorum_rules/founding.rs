@@ -57,3 +57,21 @@ fn a_founder_that_missed_the_beginning_follows_the_history_it_agreed_to() {
     voter.write(true);
     assert_eq!(voter.quorum.view(), Some(&later));
 }
+
+/// I1: a founder that has just learnt of a history, and has not written it down yet, agrees to no other list; least of all does it
+/// say that everybody has.
+#[test]
+fn a_view_on_its_way_to_the_disk_ends_the_founding() {
+    let mut voter = wiped_founder(Durable::default());
+    let known = genesis();
+    let whole = gossip::wire::pack(&known);
+    let (epoch, hash, len) = (known.epoch, known.hash(), whole.len() as u32);
+    voter.hear(2, Message::Snapshot { epoch, hash, len, at: 0, part: gossip::wire::Bytes::of(&whole) });
+    assert_eq!(voter.quorum.view(), None, "not yet");
+    let list = Founders { voters: voters([(4, "a"), (2, "b"), (3, "c")]), vouch_for: genesis().vouch_for };
+    voter.hear(3, Message::Founding { founders: list, complete: false });
+    voter.write(true);
+    let agrees = |output: &Output| matches!(output, Output::Send { message: Message::Founding { .. }, .. });
+    assert!(!voter.outputs().iter().any(agrees));
+    assert_eq!(voter.quorum.view().map(|view| view.genesis), Some(known.genesis));
+}

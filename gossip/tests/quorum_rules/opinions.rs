@@ -170,3 +170,46 @@ fn a_call_that_is_not_answered_does_not_outweigh_an_observer_that_hears_the_node
     assert_eq!(answer_on_testimony(&[Trust, Suspect, Trust, Suspect], false), (None, true, Some(Unsure)));
     assert_eq!(answer_on_testimony(&[Unsure; 4], false), (None, true, Some(Suspect)));
 }
+
+/// D1: testimony is an answer to what was asked before it came. Whoever asks again while observers are being asked gets an answer
+/// to the first question, and may ask a third time.
+#[test]
+fn a_later_question_is_not_answered_with_testimony_from_before_it() {
+    let mut voter = Bench::new("b", 2, 1);
+    voter.sees.observers = (1..=4).map(Key).collect();
+    voter.hear(1, Message::Ask { question: 2, subject: subject("y", 1) });
+    voter.wait(200 * MS);
+    voter.hear(1, Message::Ask { question: 3, subject: subject("y", 1) });
+    voter.wait(200 * MS);
+    let questions = |output: Output| match output {
+        Output::Send { message: Message::Answer { question, .. }, .. } => Some(question),
+        _ => None,
+    };
+    let answered: Vec<u32> = voter.outputs().into_iter().filter_map(questions).collect();
+    assert_eq!(answered, [2]);
+}
+
+/// E1: a voter that has just started may not know where a node is. That it could not call it says nothing, until it has had the
+/// time to meet everybody.
+#[test]
+fn who_could_not_be_called_is_not_suspected_by_a_voter_that_has_just_started() {
+    let answer_at = |age| {
+        let mut voter = Bench::new("b", 2, 1);
+        voter.wait(age);
+        voter.hear(1, Message::Ask { question: 2, subject: subject("y", 1) });
+        voter.wait(MS);
+        for output in voter.outputs() {
+            if let Output::Call { question, .. } = output {
+                voter.quorum.handle_uncallable(question);
+            }
+        }
+        voter.wait(200 * MS);
+        voter.outputs().into_iter().find_map(|output| match output {
+            Output::Send { message: Message::Answer { opinion, .. }, .. } => Some(opinion),
+            _ => None,
+        })
+    };
+    assert_eq!(answer_at(500 * MS), Some(Opinion::Unsure));
+    // Else the lease of an owner whom nobody remembers would never be free.
+    assert_eq!(answer_at(2000 * MS), Some(Opinion::Suspect));
+}

@@ -2,7 +2,7 @@
 
 use gossip::core::quorum::{Sighting, Subject, Witness};
 use gossip::wire::Key;
-use gossip::{Identity, NodeId, Opinion};
+use gossip::{Identity, NodeId, Opinion, StorageId};
 
 /// What a node observes: one subject, or nobody.
 #[derive(Default)]
@@ -32,7 +32,7 @@ impl Witness for Sees {
             .collect()
     }
 
-    fn trusts(&self, _: &NodeId) -> bool {
+    fn trusts(&self, _: &StorageId, _: &NodeId) -> bool {
         true
     }
 

@@ -470,7 +470,10 @@ impl World {
                     self.look_up(index);
                     continue;
                 }
-                Event::Refused { reason: Refusal::Incarnation { highest }, .. } => highest.get(),
+                Event::Refused {
+                    reason: Refusal::Incarnation { highest } | Refusal::BelowFloor { highest },
+                    ..
+                } => highest.get(),
                 Event::Refused { reason: Refusal::Rewound { highest }, .. } => {
                     self.replace_disk(index);
                     self.rewound += 1;

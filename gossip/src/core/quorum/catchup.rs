@@ -44,6 +44,8 @@ struct Reading {
     hash: u64,
     len: u32,
     bytes: Vec<u8>,
+    /// When its newest part came.
+    grew: Duration,
 }
 
 impl Catchup {
@@ -53,6 +55,8 @@ impl Catchup {
     const ANSWER_MAX: usize = 8;
     /// For how long an unfinished snapshot is kept ready.
     const SERVED_FOR: Duration = Duration::from_secs(30);
+    /// A snapshot that has not grown for so many ballots' time is given up for another.
+    const STUCK_AFTER: u32 = 4;
     /// Longer than any view.
     const SNAPSHOT_MAX: u32 = 1 << 17;
 
@@ -69,9 +73,14 @@ impl Catchup {
 
 /// Learning.
 impl<R: Register> Quorum<R> {
+    /// Somebody has said which view it has stored: where there is one, nothing is left to found.
+    pub fn hear_of_history(&mut self, epoch: Option<Epoch>) {
+        self.founding.begun |= epoch.is_some();
+    }
+
     /// A neighbour has said which view it has stored.
     pub fn handle_epoch(&mut self, from: Recipient, epoch: Option<Epoch>) {
-        self.founding.begun |= epoch.is_some();
+        self.hear_of_history(epoch);
         if epoch > self.journal.newest_epoch() {
             self.fetch(from);
         }
@@ -233,17 +242,24 @@ impl<R: Register> Quorum<R> {
         if Some(epoch) <= self.journal.newest_epoch() || len > Catchup::SNAPSHOT_MAX {
             return;
         }
+        let now = self.now.boot;
         let fits = |r: &Reading| (r.epoch, r.hash, r.len) == (epoch, hash, len) && r.bytes.len() as u32 == at;
         let mut reading = match self.catchup.reading.take() {
             Some(reading) if fits(&reading) => reading,
-            Some(reading) if at != 0 || (reading.epoch, reading.hash) == (epoch, hash) => {
+            // Another one is begun only once this one makes no progress: what several serve may differ, and answers cross.
+            Some(reading)
+                if at != 0
+                    || (reading.epoch, reading.hash) == (epoch, hash)
+                    || now < reading.grew + Catchup::STUCK_AFTER * self.settings.ballot_timeout =>
+            {
                 self.catchup.reading = Some(reading);
                 return;
             }
-            _ if at == 0 => Reading { epoch, hash, len, bytes: Vec::new() },
+            _ if at == 0 => Reading { epoch, hash, len, bytes: Vec::new(), grew: now },
             _ => return,
         };
         reading.bytes.extend_from_slice(part.get());
+        reading.grew = now;
         let complete = reading.bytes.len() as u32 >= len;
         if !complete {
             self.catchup.reading = Some(reading);
@@ -270,6 +286,12 @@ impl<R: Register> Quorum<R> {
         };
         self.catchup.steps.clear();
         let known = self.journal.newest().view.clone();
+        let floor_before = known.as_ref().and_then(|view| view.floor);
+        let rose = view.floor > floor_before && view.floor >= Some(self.identity.incarnation);
         self.adopt(Arc::new(view), known, false);
+        if rose {
+            // Among the steps that were skipped may have been the end of this life, and what made room for others since.
+            self.hear_of_own_end();
+        }
     }
 }

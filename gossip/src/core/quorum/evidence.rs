@@ -34,6 +34,8 @@ struct Inquiry {
     askers: Vec<(Recipient, u32)>,
     /// Whether the node itself has been called, there being too few answers, or too different ones.
     called: bool,
+    /// Whether it could not be, because nobody here knows where it is.
+    uncallable: bool,
 }
 
 impl Inquiries {
@@ -104,8 +106,9 @@ impl<R: Register> Quorum<R> {
     /// Asks the observers of a subject on behalf of a voter.
     pub(super) fn inquire(&mut self, witness: &dyn Witness, asker: Recipient, asked: u32, subject: &Subject) {
         if let Some(inquiry) = self.inquiries.open.get_mut(subject) {
-            inquiry.askers.retain(|(to, _)| *to != asker);
-            if inquiry.askers.len() < super::VOTERS_MAX {
+            // What has been collected so far answers the first question of each, and is no answer to a later one (D1).
+            let waits = inquiry.askers.iter().any(|(to, _)| *to == asker);
+            if !waits && inquiry.askers.len() < super::VOTERS_MAX {
                 inquiry.askers.push((asker, asked));
             }
             return;
@@ -124,7 +127,8 @@ impl<R: Register> Quorum<R> {
             self.send(Recipient::Member(observer), inquiry);
         }
         let (answers, askers) = (BTreeMap::new(), vec![(asker, asked)]);
-        let inquiry = Inquiry { question, until, observers, answers, askers, called: false };
+        let inquiry =
+            Inquiry { question, until, observers, answers, askers, called: false, uncallable: false };
         self.inquiries.open.insert(subject.clone(), inquiry);
         self.close_inquiries(witness);
     }
@@ -177,6 +181,14 @@ impl<R: Register> Quorum<R> {
         }
     }
 
+    /// A call cannot be made: where that node is, is not known here.
+    pub fn handle_uncallable(&mut self, question: u32) {
+        let called = |inquiry: &&mut Inquiry| inquiry.called && inquiry.question == question;
+        if let Some(inquiry) = self.inquiries.open.values_mut().find(called) {
+            inquiry.uncallable = true;
+        }
+    }
+
     /// Ends inquiries whose time is up, or calls the node itself.
     pub(super) fn close_inquiries(&mut self, witness: &dyn Witness) {
         let now = self.now.boot;
@@ -187,7 +199,12 @@ impl<R: Register> Quorum<R> {
             // It may be heard here by now.
             let own = self.voting().cloned().and_then(|view| self.opinion(&view, witness, &subject));
             let Some(inquiry) = self.inquiries.open.get_mut(&subject) else { continue };
-            let called = inquiry.called.then(|| inquiry.unanswered());
+            let young = now < self.begun + self.settings.deaf_after;
+            let called = inquiry.called.then(|| match inquiry.unanswered() {
+                // It was not called at all, by a voter that has yet to learn who the members are.
+                Opinion::Suspect if inquiry.uncallable && young => Opinion::Unsure,
+                opinion => opinion,
+            });
             match own.or_else(|| inquiry.at_the_end()).or(called) {
                 Some(opinion) => self.conclude(&subject, opinion),
                 None => {

@@ -77,7 +77,8 @@ impl<R: Register> Quorum<R> {
     /// Says which list is on this disk, to all on it or to one who asked.
     fn say_founders(&mut self, to: Option<Recipient>) {
         let Some(founders) = self.journal.newest().founders.clone() else { return };
-        let complete = self.journal.newest().view.is_some();
+        // Not with a view of some other history: that has not heard from these founders.
+        let complete = self.journal.newest().view.as_ref().is_some_and(|view| view.genesis == founders.id());
         let others: Vec<Recipient> = match to {
             Some(to) => vec![to],
             None => founders
@@ -103,7 +104,8 @@ impl<R: Register> Quorum<R> {
             self.refused += 1;
             return;
         }
-        if let Some(view) = self.view().cloned() {
+        // One that is on its way to the disk counts too.
+        if let Some(view) = self.journal.newest().view.clone() {
             // A history has begun. Its founders are told so; whoever means another one is told that.
             if founders.id() != view.genesis {
                 self.disagree(sender, from, founders);

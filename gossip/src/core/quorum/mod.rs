@@ -119,6 +119,8 @@ pub struct Quorum<R = Paxos> {
     renews: bool,
     /// Whether it has been told that this life of it is over.
     ended: bool,
+    /// When this life began.
+    begun: Duration,
 }
 
 /// What a quorum's state machine starts from.
@@ -166,6 +168,7 @@ impl<R: Register> Quorum<R> {
             refused: 0,
             renews: true,
             ended: false,
+            begun: now.boot,
             identity,
             settings,
         };
@@ -421,7 +424,8 @@ impl<R: Register> Quorum<R> {
     fn rank(&self, view: &View, witness: &dyn Witness) -> u32 {
         let before =
             view.electorate.voters.iter().take_while(|(storage, _)| **storage < self.identity.storage);
-        let well = before.filter(|(_, name)| !view.suspended.contains(name) && witness.trusts(name));
+        let well =
+            before.filter(|(storage, name)| !view.suspended.contains(name) && witness.trusts(storage, name));
         well.count() as u32
     }
 

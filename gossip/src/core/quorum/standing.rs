@@ -5,11 +5,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::clock::Moment;
-use super::view::{Cause, Epoch, VouchFor};
+use super::view::{Cause, Epoch, View, VouchFor};
 use super::vouched::lease_of;
 use super::{Quorum, Register};
 use crate::core::event::Event;
-use crate::core::identity::StorageId;
+use crate::core::identity::{Identity, Incarnation, StorageId};
 
 /// What a node knows of its own place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -55,6 +55,16 @@ impl<R: Register> Quorum<R> {
         self.take_stock();
     }
 
+    /// Whether this life was in quorum and has seen the record of the dead fill up to this floor without being on it: decided
+    /// by decided, or it would have counted itself out (S4).
+    pub fn outlives_floor(&self, floor: Incarnation) -> bool {
+        let Identity { id, incarnation, .. } = &self.identity;
+        let outlived = |view: &View| view.floor >= Some(floor) && !view.is_gone(id, *incarnation);
+        !self.ended
+            && self.stand.standing != Standing::Unvoted
+            && self.view().is_some_and(|view| outlived(view))
+    }
+
     /// Where this node stands, as of the last call that took a time.
     pub fn standing(&self) -> Standing {
         self.stand.standing
@@ -88,11 +98,7 @@ impl<R: Register> Quorum<R> {
     }
 
     /// Vouches for whoever sent a heartbeat that was received at `receipt`; what to say of it.
-    pub fn vouch(
-        &mut self,
-        whom: &crate::core::identity::Identity,
-        receipt: Moment,
-    ) -> Option<(Epoch, VouchFor)> {
+    pub fn vouch(&mut self, whom: &Identity, receipt: Moment) -> Option<(Epoch, VouchFor)> {
         if self.is_broken() {
             return None;
         }

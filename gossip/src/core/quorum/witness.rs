@@ -1,6 +1,6 @@
 //! What the quorum's state machine is told of the world by the node around it.
 
-use crate::core::identity::{Identity, Key, NodeId};
+use crate::core::identity::{Identity, Key, NodeId, StorageId};
 use crate::core::opinion::Opinion;
 
 use super::delta::Subject;
@@ -26,8 +26,8 @@ pub trait Witness {
     /// Those whom it suspects, or who are widely accused: who should be asked about.
     fn suspects(&self) -> Vec<Subject>;
 
-    /// Whether it hears the node of this name and trusts it.
-    fn trusts(&self, name: &NodeId) -> bool;
+    /// Whether it hears a voter, which is a disk and the name of a node that runs from it, and trusts it.
+    fn trusts(&self, voter: &StorageId, name: &NodeId) -> bool;
 
     /// The process of this name that it hears directly.
     fn identity(&self, name: &NodeId) -> Option<Identity>;

@@ -109,9 +109,19 @@ impl Round {
         (self.0 < Self::MAX).then(|| Self(self.0 + 1))
     }
 
-    /// Whether it is so far above another that only an error can have made it.
+    /// How far one is believed to be above another at once.
+    const LEAP_MAX: u64 = 1 << 16;
+
+    /// Whether it is so far above another that an error may have made it.
     pub fn is_absurd_after(self, known: Self) -> bool {
-        self.0 > known.0 + (1 << 16)
+        self.0 > known.0 + Self::LEAP_MAX
+    }
+
+    /// This round, or a higher one that has been heard of, as far as that is believed at once: whoever was down while others
+    /// fought for days catches up in a few steps, and a single absurd number uses up next to nothing.
+    #[must_use]
+    pub fn towards(self, heard: Self) -> Self {
+        self.max(Self(heard.0.min(self.0 + Self::LEAP_MAX)))
     }
 }
 

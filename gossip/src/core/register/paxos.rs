@@ -192,7 +192,11 @@ impl Register for Paxos {
         }
         match message {
             RegisterMessage::Prepare { ballot } | RegisterMessage::Accept { ballot, .. }
-                if ballot.round.is_absurd_after(self.highest(desk)) => {}
+                if ballot.round.is_absurd_after(self.highest(desk)) =>
+            {
+                // Nothing is promised; but if that is where others are, it will be the next time.
+                self.round = self.highest(desk).towards(ballot.round);
+            }
             // What cannot follow is never accepted: all voters judge it by the same view.
             RegisterMessage::Accept { delta, .. } if desk.view.after(delta).is_err() => {}
             RegisterMessage::Prepare { ballot } => {
@@ -208,9 +212,7 @@ impl Register for Paxos {
             }
             RegisterMessage::Accepted { ballot } => return self.on_accepted(desk, from, *ballot),
             RegisterMessage::Beaten { ballot, promised } => {
-                if !promised.round.is_absurd_after(self.round) {
-                    self.round = self.round.max(promised.round);
-                }
+                self.round = self.round.towards(promised.round);
                 self.on_beaten(desk, *ballot);
             }
         }

@@ -1,0 +1,92 @@
+//! Whole views for those who missed many (§13), and what may have happened in between (S4).
+
+use gossip::core::quorum::{Durable, Message, Quorum, Start, View};
+use gossip::core::register::Paxos;
+use gossip::wire::Bytes;
+use gossip::{BootId, Epoch, Identity, Now, Standing};
+
+use crate::bench::{Bench, settings};
+use crate::names::{MS, disk, genesis, id, life};
+
+/// A view of the same history, long after.
+fn later(steps: u64, floor: Option<u64>) -> View {
+    let epoch = (0..steps).fold(Epoch::GENESIS, |epoch, _| epoch.next());
+    View { epoch, floor: floor.map(life), ..genesis() }
+}
+
+/// Hears some bytes of a whole view, from `at` on.
+fn hear_part(node: &mut Bench, from: u8, view: &View, at: usize, len: usize) {
+    let whole = gossip::wire::pack(view);
+    let part = Bytes::of(&whole[at..(at + len).min(whole.len())]);
+    let (epoch, hash, len) = (view.epoch, view.hash(), whole.len() as u32);
+    node.hear(from, Message::Snapshot { epoch, hash, len, at: at as u32, part });
+    node.write(true);
+}
+
+fn epoch(node: &Bench) -> Option<Epoch> {
+    node.quorum.view().map(|view| view.epoch)
+}
+
+/// Servers need not agree on what they serve, and their answers may cross: reading one to the end gets somewhere, and beginning
+/// anew with each does not.
+#[test]
+fn one_snapshot_is_read_to_the_end_although_another_is_offered() {
+    let (one, other) = (later(100, None), later(101, None));
+    let mut node = Bench::new("x", 8, 1);
+    hear_part(&mut node, 1, &one, 0, 40);
+    hear_part(&mut node, 2, &other, 0, 40);
+    hear_part(&mut node, 1, &one, 40, 1000);
+    assert_eq!(epoch(&node), Some(one.epoch));
+}
+
+#[test]
+fn a_snapshot_whose_server_is_gone_is_given_up_for_another() {
+    let (one, other) = (later(100, None), later(101, None));
+    let mut node = Bench::new("x", 8, 1);
+    hear_part(&mut node, 1, &one, 0, 40);
+    node.wait(1000 * MS);
+    hear_part(&mut node, 2, &other, 0, 40);
+    hear_part(&mut node, 2, &other, 40, 1000);
+    assert_eq!(epoch(&node), Some(other.epoch));
+}
+
+/// S4: somebody's end may have been decided, and made room for others' since, all while it was away.
+#[test]
+fn who_slept_while_the_record_of_the_dead_filled_up_counts_itself_among_them() {
+    let standing_after = |floor| {
+        let mut node = Bench::new("x", 8, 3);
+        node.vouched();
+        hear_part(&mut node, 1, &later(100, floor), 0, 1000);
+        assert_eq!(epoch(&node), Some(later(100, floor).epoch));
+        node.quorum.standing()
+    };
+    assert_eq!(standing_after(Some(3)), Standing::Evicted);
+    assert_eq!(standing_after(Some(2)), Standing::InQuorum, "it is above all that was dropped");
+    assert_eq!(standing_after(None), Standing::InQuorum);
+}
+
+/// L2: somebody who has just started knows hardly anybody, and takes all others for dead up to the floor. Whoever has seen the
+/// floor decided and is not dead knows better.
+#[test]
+fn a_stranger_does_not_end_a_life_that_has_outlived_the_floor() {
+    let node = |floor: Option<u64>| {
+        let view = later(7, floor);
+        let mut node = Bench::new("x", 8, 3);
+        let identity =
+            Identity { id: id("x"), storage: disk(8), incarnation: life(3), boot: BootId([9; 16]) };
+        let found = Durable { view: Some(view.clone().into()), ..Durable::default() };
+        let start =
+            Start { identity, settings: settings(), found, register: Paxos::new(200 * MS), rng_seed: 1 };
+        node.quorum = Quorum::new(Now::from(node.now), start);
+        node.chain = view;
+        node
+    };
+    let mut knows = node(Some(5));
+    assert!(!knows.quorum.outlives_floor(life(5)), "it was never in quorum: it has merely begun too low");
+    knows.vouched();
+    assert!(knows.quorum.outlives_floor(life(5)));
+    assert!(!knows.quorum.outlives_floor(life(6)), "what has been dropped since, it does not know");
+    let mut behind = node(None);
+    behind.vouched();
+    assert!(!behind.quorum.outlives_floor(life(5)));
+}
