@@ -42,6 +42,10 @@ struct Arguments {
     /// The first port of the first cluster
     #[arg(long, default_value_t = 30_000)]
     port: u16,
+    /// With how many others a bare loop exchanges heartbeats: an even number, or more than there are for all of them. A node among
+    /// twenty has nine neighbours on average
+    #[arg(long, default_value_t = 100)]
+    partners: u16,
     /// Be a bare loop on this port, among --nodes others from --port on
     #[arg(long, hide = true)]
     bare: Option<u16>,
@@ -50,7 +54,7 @@ struct Arguments {
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     if let Some(port) = arguments.bare {
-        return bare(port, arguments.port..arguments.port + arguments.nodes);
+        return bare(port, &arguments);
     }
     let own = std::env::current_exe().context("this program's own path")?;
     let programs = arguments.programs.iter().map(|path| (path.clone(), false)).chain([(own, true)]);
@@ -77,7 +81,7 @@ fn measure(arguments: &Arguments, contenders: &mut [Contender], round: usize) ->
     let mut clusters = Vec::new();
     for at in order {
         let port = arguments.port + PORTS * at as u16;
-        clusters.push((at, Cluster::start(&contenders[at], port, arguments.nodes)?));
+        clusters.push((at, Cluster::start(&contenders[at], port, arguments)?));
     }
     thread::sleep(SETTLE);
     let began = Instant::now();
@@ -120,15 +124,16 @@ impl Contender {
 struct Cluster(Vec<Child>);
 
 impl Cluster {
-    fn start(contender: &Contender, first: u16, nodes: u16) -> anyhow::Result<Self> {
+    fn start(contender: &Contender, first: u16, arguments: &Arguments) -> anyhow::Result<Self> {
         let mut cluster = Self(Vec::new());
-        for number in 0..nodes {
+        for number in 0..arguments.nodes {
             let addr = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)).to_string();
             let (own, seed) = (first + number, addr(first));
             let mut command = Command::new(&contender.program);
             if contender.bare {
                 command.args(["--bare", &own.to_string(), "--port", &first.to_string()]);
-                command.args(["--nodes", &nodes.to_string()]);
+                command.args(["--nodes", &arguments.nodes.to_string()]);
+                command.args(["--partners", &arguments.partners.to_string()]);
             } else {
                 command.args(["--cluster", &format!("idle-{first}"), "--name", &format!("n{number}")]);
                 command.args(["--bind", &addr(own), "--interval", "100ms", "--exit-with-parent"]);
@@ -200,14 +205,19 @@ impl fmt::Display for Usage {
     }
 }
 
-/// Sends to everybody and receives from everybody until standard input ends.
-fn bare(port: u16, all: std::ops::Range<u16>) -> anyhow::Result<()> {
+/// Sends to its partners, the nearest to both sides, and receives from them, until standard input ends.
+fn bare(port: u16, arguments: &Arguments) -> anyhow::Result<()> {
     thread::spawn(|| {
         _ = std::io::stdin().read(&mut [0]);
         std::process::exit(0);
     });
     let addr = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let others: Vec<SocketAddr> = all.filter(|&to| to != port).map(addr).collect();
+    let (first, count) = (arguments.port, arguments.nodes);
+    let is_partner = |&to: &u16| {
+        let apart = to.abs_diff(port);
+        to != port && apart.min(count - apart) <= arguments.partners / 2
+    };
+    let others: Vec<SocketAddr> = (first..first + count).filter(is_partner).map(addr).collect();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     match runtime.block_on(bare_loop::exchange(addr(port), &others))? {}
 }

@@ -130,7 +130,7 @@ impl Check for OwnPause {
             let awake = awake_between(world, host, heard);
             if awake < self.silence_min {
                 return Err(format!(
-                    "S8: n{host} no longer trusts n{target} after {:.3} s awake without a heartbeat",
+                    "S8: n{host} no longer trusts n{target} after {:.3} s awake without a heartbeat: {event:?}",
                     awake as f64 / 1e9
                 ));
             }

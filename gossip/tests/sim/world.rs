@@ -374,7 +374,8 @@ impl World {
             && let Some(&from) = self.addrs.get(&packet.from)
         {
             let heard = self.heard.entry(to).or_default().entry(from).or_default();
-            if packet.sent > heard.1 {
+            // A late one of a former life is no sign of the present one.
+            if packet.sent > heard.1 && packet.sent >= self.hosts[from].started {
                 *heard = (self.now, packet.sent);
             }
         }
@@ -480,8 +481,13 @@ impl World {
                     highest.get()
                 }
                 Event::Standing { standing: Standing::Evicted, .. } => self.hosts[index].stored,
-                // Its disk was wiped, and its former life is still believed in.
-                Event::Refused { reason: Refusal::NameConflict, .. } => self.hosts[index].stored,
+                // Its disk was wiped, and its former life is still believed in: it tries once in an interval. Whoever believes in it
+                // may have to sleep on it.
+                Event::Refused { reason: Refusal::NameConflict, .. }
+                    if self.has_run_for_an_interval(index) =>
+                {
+                    self.hosts[index].stored
+                }
                 _ => continue,
             };
             let up = self.hosts[index].is_up();
@@ -491,6 +497,10 @@ impl World {
                 return;
             }
         }
+    }
+
+    fn has_run_for_an_interval(&self, index: usize) -> bool {
+        self.now - self.hosts[index].started >= self.config.interval().as_nanos() as Nanos
     }
 
     /// The names that it was given as seeds are those of the first hosts, wherever they are by now, and of the first who run.
