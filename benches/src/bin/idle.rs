@@ -215,7 +215,7 @@ fn bare(port: u16, arguments: &Arguments) -> anyhow::Result<()> {
     let (first, count) = (arguments.port, arguments.nodes);
     let is_partner = |&to: &u16| {
         let apart = to.abs_diff(port);
-        to != port && apart.min(count - apart) <= arguments.partners / 2
+        to != port && apart.min(count.saturating_sub(apart)) <= arguments.partners / 2
     };
     let others: Vec<SocketAddr> = (first..first + count).filter(is_partner).map(addr).collect();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
