@@ -4,6 +4,8 @@
 //! meant.
 #![allow(clippy::expect_used, reason = "helpers of tests are tests")]
 
+#[path = "common/frame.rs"]
+mod frame;
 #[path = "../fuzz/src/lib.rs"]
 mod fuzz;
 #[path = "common/golden.rs"]
@@ -16,6 +18,7 @@ use std::time::Duration;
 use fuzz::cast::{self, Disk, config};
 use fuzz::said::later_view as full_view;
 use fuzz::{said, sample};
+use gossip::core::Node;
 use gossip::core::quorum::{
     Cause, Delta, Denial, Durable, Electorate, Envelope, Epoch, Founders, GONE_MAX, GenesisId, Gone, Grant,
     LEASES_MAX, Message, SUSPENDED_MAX, Subject, Subjects, Suspension, Table, VOTERS_MAX, View, Voters,
@@ -25,7 +28,9 @@ use gossip::core::register::Ballots;
 use gossip::wire::{
     Ballot, Bytes, Frame, Head, Item, Key, RegisterMessage, Reject, Round, decode, pack, reseal, unpack,
 };
-use gossip::{BootId, DATAGRAM_MAX, Identity, Incarnation, NodeId, Now, Opinion, StorageId};
+use gossip::{
+    BootId, DATAGRAM_MAX, Event, Identity, Incarnation, NodeId, Now, Opinion, Record, Refusal, StorageId,
+};
 use serde::Serialize;
 
 // Golden bytes.
@@ -467,4 +472,47 @@ fn damaged_views_are_survived() {
             assert_eq!(unpack(&pack(&durable)), Ok(durable));
         }
     }
+}
+
+// Below the floor.
+
+/// What a node answers to an introduction of number 100, whom it does not know, in this incarnation.
+fn answer_to(node: &mut Node, incarnation: u64) -> Option<Head> {
+    let mut record = Record::clone(&cast::record(100));
+    record.identity.incarnation = Incarnation::new(incarnation).expect("in range");
+    // A welcome is no longer than what asked for it.
+    record.metadata.set("padding", &"x".repeat(100)).expect("fits");
+    let (from, to) = (record.identity.life(), node.identity().life().tag());
+    let hello = Frame { from, to, head: Head::Hello { reply: true } };
+    let bytes = frame::encoded(&config(), &hello, &[Item::Record(Arc::new(record))]);
+    let mut out = [0; DATAGRAM_MAX];
+    while node.poll_transmit(&mut out).is_some() {}
+    node.handle_datagram(Now::from(Duration::from_secs(1)), cast::addr(100), &bytes);
+    let sent = iter::from_fn(|| node.poll_transmit(&mut out).map(|sent| out[..sent.len].to_vec()));
+    let heads = sent.filter_map(|bytes| decoded(&bytes).ok()).filter(|frame| frame.to == from.tag());
+    heads.map(|frame| frame.head).find(|head| matches!(head, Head::Refused(_) | Head::Welcome { .. }))
+}
+
+#[test]
+fn a_stranger_below_the_floor_is_told_where_that_is() {
+    let floor = full_view().floor.expect("it has one");
+    let mut later = cast::node(Disk::Later);
+    let refused = answer_to(&mut later, floor.get());
+    assert_eq!(refused, Some(Head::Refused(Refusal::BelowFloor { highest: floor })));
+    assert!(matches!(answer_to(&mut later, floor.get() + 1), Some(Head::Welcome { .. })));
+    // Where nobody has been dropped from the record there is no floor.
+    let mut founded = cast::node(Disk::Founded);
+    assert!(matches!(answer_to(&mut founded, floor.get()), Some(Head::Welcome { .. })));
+}
+
+/// It begins another life above the floor: that is for its driver, which reads this.
+#[test]
+fn who_is_told_that_it_is_below_the_floor_says_so() {
+    let mut node = cast::node(Disk::None);
+    let (from, to) = (cast::life(1), node.identity().life().tag());
+    let reason = Refusal::BelowFloor { highest: Incarnation::new(7).expect("in range") };
+    let bytes = frame::encoded(&config(), &Frame { from, to, head: Head::Refused(reason) }, &[]);
+    node.handle_datagram(Now::from(Duration::from_secs(1)), cast::addr(1), &bytes);
+    let told = Event::Refused { by: cast::addr(1), reason };
+    assert!(iter::from_fn(|| node.poll_event()).any(|event| event == told));
 }

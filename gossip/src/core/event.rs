@@ -87,7 +87,7 @@ pub enum Event {
     },
     /// Another node refuses to take this one in.
     Refused {
-        /// Who refused: the address that answered.
+        /// Who refused: the address that answered. This node's own, if it has found out by itself that it would be.
         by: SocketAddr,
         /// Why.
         reason: Refusal,

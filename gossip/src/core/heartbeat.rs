@@ -165,7 +165,8 @@ impl Node {
             return;
         }
         let before = peer.heard.map_or(beat.seq.get(), |(seq, _)| seq + 1);
-        if !peer.beat(beat.seq.get(), beat.sent.get(), beat.interval.get(), self.now.into()) {
+        let sent = (beat.seq.get(), beat.sent.get());
+        if !peer.beat(sent, beat.interval.get(), self.arrived, self.now.into()) {
             self.counters.heartbeats_stale += 1;
             return;
         }
@@ -196,7 +197,6 @@ impl Node {
 
     /// What it has from here: the round trip, without the time for which it held the acknowledgement.
     fn on_ack(&mut self, at: usize, beat: &Heartbeat) {
-        let now = self.now.boot;
         let peer = self.peers.at(at);
         peer.ack_lag = beat.ack_lag;
         let Some(ack) = beat.ack else { return };
@@ -204,7 +204,7 @@ impl Node {
         if peer.acked.is_none_or(|acked| acked < ack.seq.get()) {
             peer.acked = Some(ack.seq.get());
             let held = Duration::from_micros(u64::from(ack.held));
-            let sample = now.saturating_sub(sent.boot).saturating_sub(held);
+            let sample = self.arrived.saturating_sub(sent.boot).saturating_sub(held);
             peer.rtt = Some(peer.rtt.map_or(sample, |rtt| (7 * rtt + sample) / 8));
         }
         if let Some(contact) = beat.survey.as_ref().and_then(|survey| survey.contact.as_ref()) {

@@ -77,6 +77,10 @@ use self::verdict::Readings;
 use crate::config::Config;
 use crate::wire::{self, DATAGRAM_MAX, Encoder, Head, Item, Tag};
 
+/// How often in an interval a driver must look for datagrams, at least. Answers of others may be late by the time between two
+/// looks.
+pub const LOOKS_PER_INTERVAL: u32 = 4;
+
 /// What a node needs to come to life.
 #[derive(Debug, Clone)]
 pub struct Setup {
@@ -157,6 +161,10 @@ pub struct Node {
     key: Key,
     life: Life,
     now: Now,
+    /// When the datagram that is being handled got to this host.
+    arrived: Duration,
+    /// When the last datagram came or went that was no heartbeat.
+    conversed: Duration,
     phase: Phase,
     /// This node's last record, once it leaves.
     farewell: Option<Arc<Record>>,
@@ -210,6 +218,8 @@ impl Node {
             key,
             life: identity.life(),
             now,
+            arrived: now.boot,
+            conversed: now.boot,
             phase: Phase::Running,
             farewell: None,
             rivals: Vec::new(),
@@ -271,7 +281,17 @@ impl Node {
 
     /// Takes a datagram that came from `from`. Anything but a good datagram changes nothing but a count.
     pub fn handle_datagram(&mut self, now: Now, from: SocketAddr, bytes: &[u8]) {
+        self.handle_arrived(now, now.boot, from, bytes);
+    }
+
+    /// The same, of one that was received at `now` and had `arrived` at this host before that, on the `boot` clock.
+    ///
+    /// How punctual its sender is, and how far away, is judged by the latter. Nothing else is, least of all a promise: it may come
+    /// from a clock that was set meanwhile.
+    pub fn handle_arrived(&mut self, now: Now, arrived: Duration, from: SocketAddr, bytes: &[u8]) {
         self.advance(now);
+        // While this process did not run, what arrived when does not matter: that time is taken out of all silences.
+        self.arrived = arrived.min(self.now.boot).max(self.pace.accounted());
         self.counters.received += 1;
         self.counters.received_bytes += bytes.len() as u64;
         let mut items = std::mem::take(&mut self.scratch);
@@ -285,6 +305,9 @@ impl Node {
     }
 
     fn on_frame(&mut self, from: SocketAddr, frame: &wire::Frame, items: &[Item], len: usize) {
+        if !matches!(frame.head, Head::Heartbeat(_)) {
+            self.conversed = self.now.boot;
+        }
         match &frame.head {
             Head::Heartbeat(heartbeat) => self.on_heartbeat(from, frame, heartbeat, items),
             Head::Hello { reply } => self.on_hello(from, frame, *reply, items, len),
@@ -334,6 +357,7 @@ impl Node {
                     }
                 }
                 Outgoing::Written(to, bytes) => {
+                    self.conversed = self.now.boot;
                     buf[..bytes.len()].copy_from_slice(&bytes);
                     break Transmit { to, len: bytes.len() };
                 }

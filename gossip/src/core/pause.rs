@@ -32,6 +32,11 @@ impl Pace {
         }
     }
 
+    /// Up to when this process' own pauses have been taken out of others' silences.
+    pub(super) fn accounted(&self) -> Duration {
+        self.accounted
+    }
+
     /// How much more evidence against others is asked for.
     pub(super) fn caution(&self) -> f64 {
         1.0 + f64::from(self.unwell) / f64::from(2 * Self::UNWELL_MAX)

@@ -21,9 +21,9 @@ pub(crate) struct Peer {
     /// Whether it is one by this node's own reckoning. Otherwise it is only answered, and not judged.
     pub(crate) neighbour: bool,
     pub(crate) detector: Detector,
-    /// The newest heartbeat: its number and when it came.
+    /// The newest heartbeat: its number and when it got to this host.
     pub(crate) heard: Option<(u64, Duration)>,
-    /// The latter, on both clocks.
+    /// When it was received, on both clocks.
     pub(crate) heard_at: Option<Moment>,
     /// How much of the time since was this node's own pause, or announced.
     pub(crate) stalled: Duration,
@@ -110,14 +110,22 @@ impl Peer {
         }
     }
 
-    /// Takes a heartbeat; false if it is not fresher than those before.
-    pub(crate) fn beat(&mut self, seq: u64, sent: Duration, interval: Duration, now: Moment) -> bool {
+    /// Takes a heartbeat that `arrived` at this host and was received `now`; false if it is not fresher than those before.
+    pub(crate) fn beat(
+        &mut self,
+        (seq, sent): (u64, Duration),
+        interval: Duration,
+        arrived: Duration,
+        now: Moment,
+    ) -> bool {
         if interval != self.detector.interval() {
             self.detector = Detector::new(interval, None);
         }
-        let fresh = self.detector.heartbeat(seq, sent, now.boot);
+        // Not before what it has done already: it was met, or heard, or excused.
+        let arrived = arrived.max(self.last_sign());
+        let fresh = self.detector.heartbeat(seq, sent, arrived);
         if fresh {
-            self.heard = Some((seq, now.boot));
+            self.heard = Some((seq, arrived));
             self.heard_at = Some(now);
             self.stalled = Duration::ZERO;
         }

@@ -131,6 +131,17 @@ impl Node {
         })
     }
 
+    /// How many nodes it exchanges heartbeats with.
+    pub fn partners(&self) -> usize {
+        self.peers.len()
+    }
+
+    /// When the last datagram came or went that was no heartbeat, on the `boot` clock. While there are only heartbeats, nobody
+    /// waits for an answer: those that arrive may be received a little later, if it is known when they did.
+    pub fn last_conversation(&self) -> Duration {
+        self.conversed
+    }
+
     /// A number that changes whenever records or opinions known here do.
     pub fn revision(&self) -> u64 {
         self.revision

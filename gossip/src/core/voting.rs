@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Node;
 use super::clock::Now;
-use super::event::Event;
+use super::event::{Event, Refusal};
 use super::identity::{Identity, Key, Life, NodeId, StorageId};
 use super::quorum::{
     Cause, Durable, Envelope, GenesisId, Message, Moment, Names, Output, Recipient, Standing, Subject, View,
@@ -105,6 +105,10 @@ impl Node {
                     self.on_adopted(&view, before.as_deref(), decided_here);
                 }
                 Output::Call { member, question } => self.call_member(member, question),
+                Output::BelowFloor { floor: highest } => {
+                    let (by, reason) = (self.record().addr, Refusal::BelowFloor { highest });
+                    self.events.push(Event::Refused { by, reason });
+                }
                 Output::Event(event) => self.events.push(event),
             }
         }

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 #[cfg(feature = "faults")]
 use super::faults::{Direction, Emulator};
+use super::stamp::Received;
 use super::udp::Udp;
 
 /// Sends and receives, and counts what the system refused.
@@ -38,18 +39,32 @@ impl Link {
         self.socket.poll_readable(cx)
     }
 
+    /// Whether datagrams may be left unread for a while: each says when it arrived, and nothing is emulated.
+    pub(super) fn is_patient(&self) -> bool {
+        #[cfg(feature = "faults")]
+        if self.emulator.as_ref().is_some_and(|e| !e.is_idle()) {
+            return false;
+        }
+        self.socket.is_stamped()
+    }
+
+    /// Whether the task is to be woken by what arrives.
+    pub(super) fn set_watched(&mut self, watched: bool) -> io::Result<()> {
+        self.socket.set_watched(watched)
+    }
+
     /// Receives one datagram, cut to the buffer; `WouldBlock` if there is none.
-    pub(super) fn receive(&mut self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+    pub(super) fn receive(&mut self, buf: &mut [u8]) -> io::Result<Received> {
         loop {
             #[cfg(feature = "faults")]
             if let Some((from, bytes)) = self.arrived(Direction::In) {
                 let len = bytes.len().min(buf.len());
                 buf[..len].copy_from_slice(&bytes[..len]);
-                return Ok((len, from));
+                return Ok(Received { len, from, stamp: None });
             }
-            let (len, from) = self.socket.receive(buf)?;
-            if !self.keeps_back(from, &buf[..len]) {
-                return Ok((len, from));
+            let received = self.socket.receive(buf)?;
+            if !self.keeps_back(received.from, &buf[..received.len]) {
+                return Ok(received);
             }
         }
     }

@@ -5,6 +5,7 @@
 //! about the cluster; those are the core's.
 
 mod alarm;
+mod attention;
 pub(crate) mod board;
 mod clock;
 pub(crate) mod error;
@@ -17,6 +18,7 @@ mod link;
 mod readable;
 pub(crate) mod seeds;
 pub(crate) mod socket;
+mod stamp;
 pub(crate) mod storage;
 mod task;
 pub(crate) mod udp;

@@ -15,6 +15,7 @@ use tokio::task::{JoinHandle, yield_now};
 use tracing::Instrument;
 
 use super::alarm::Alarm;
+use super::attention::Attention;
 use super::board::Board;
 use super::clock::Clocks;
 use super::error::{StartError, StopReason};
@@ -22,6 +23,7 @@ use super::keeper::{Failed, Keeper};
 use super::leases::{Answer, Leases};
 use super::link::Link;
 use super::seeds::Seeds;
+use super::stamp::Received;
 use super::storage::Storage;
 use super::udp::Udp;
 use crate::core::{Node as Core, Setup};
@@ -115,6 +117,7 @@ pub(crate) fn start(
     #[cfg(feature = "faults")]
     link.set_emulator(launch.faults.map(super::faults::Emulator::new));
     let keeper = Keeper::new(launch.storage);
+    let attention = Attention::new(launch.config.interval());
     let core = Core::new(
         clocks.now(),
         Setup {
@@ -152,6 +155,7 @@ pub(crate) fn start(
         outgoing: Box::new([0; DATAGRAM_MAX]),
         alarm,
         alarm_at: None,
+        attention,
     };
     let span = tracing::info_span!("gossip", node = %task.core.identity().id);
     tokio::spawn(task.run().instrument(span));
@@ -188,6 +192,7 @@ struct Task {
     alarm: Alarm,
     /// When it will ring, if it is set.
     alarm_at: Option<Duration>,
+    attention: Attention,
 }
 
 impl Task {
@@ -257,7 +262,7 @@ impl Task {
 
     /// Waits for a timer, a datagram or a command. The timer is looked at first: a flood must not hide it.
     async fn wait(&mut self) -> Wake {
-        if let Err(error) = self.set_alarm() {
+        if let Err(error) = self.attend().and_then(|()| self.set_alarm()) {
             return Wake::Broken(error);
         }
         poll_fn(|cx| {
@@ -282,6 +287,13 @@ impl Task {
         .await
     }
 
+    /// Listens for datagrams, or leaves them for the next look.
+    fn attend(&mut self) -> io::Result<()> {
+        let (conversation, partners) = (self.core.last_conversation(), self.core.partners());
+        self.attention.decide(self.clocks.boot(), conversation, partners, self.link.is_patient());
+        self.link.set_watched(!self.attention.rests)
+    }
+
     /// Sets the alarm anew if it would ring too late. One that would ring too early is left alone until that is near: by
     /// then a later moment may be wanted still, as with each heartbeat that arrives.
     fn set_alarm(&mut self) -> io::Result<()> {
@@ -290,7 +302,10 @@ impl Task {
         let link = self.link.due().map(|due| now + due.saturating_duration_since(Instant::now()));
         // A core that never wants to be woken has stopped, and then nobody waits.
         let far = now + Duration::from_secs(3600);
-        let wanted = [self.core.poll_timeout(), link, lookup].into_iter().flatten().fold(far, Duration::min);
+        let wanted = [self.core.poll_timeout(), self.attention.next_look(), link, lookup]
+            .into_iter()
+            .flatten()
+            .fold(far, Duration::min);
         let near = now + self.config.interval() / 8;
         if self.alarm_at.is_some_and(|at| at == wanted || (near < at && at < wanted)) {
             return Ok(());
@@ -301,13 +316,20 @@ impl Task {
 
     /// Hands in all that has arrived; whether that was all.
     fn receive(&mut self, buf: &mut [u8]) -> io::Result<bool> {
+        let (began, mut received) = (self.clocks.boot(), 0);
         for _ in 0..RECEIVE_MAX {
             match timed(|| self.link.receive(buf), || self.clocks.now()) {
-                Ok(((len, from), now)) => {
+                Ok((Received { len, from, stamp }, now)) => {
                     self.receive_errors = 0;
-                    self.core.handle_datagram(now, from, &buf[..len]);
+                    received += 1;
+                    let ago = stamp.zip(now.wall).map(|(stamp, wall)| wall.saturating_sub(stamp));
+                    let arrived = self.attention.arrived(now.boot, ago.unwrap_or_default());
+                    self.core.handle_arrived(now, arrived, from, &buf[..len]);
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(true),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.attention.looked(began, received, true);
+                    return Ok(true);
+                }
                 // Some systems report here that an earlier datagram found nobody. It is not this socket's trouble.
                 Err(error) => {
                     self.receive_errors += 1;
@@ -317,6 +339,7 @@ impl Task {
                 }
             }
         }
+        self.attention.looked(began, received, false);
         Ok(false)
     }
 

@@ -1,4 +1,4 @@
-//! A UDP socket that the runtime watches for one thing: that there is something to receive.
+//! A UDP socket that the runtime watches for one thing, and only while it is told to: that there is something to receive.
 //!
 //! tokio's own is watched for room to send as well. A receiver on the same host that takes a datagram off its queue makes
 //! room at the sender, and so wakes the sender's thread once more after nearly every round of heartbeats.
@@ -9,33 +9,64 @@ pub(crate) use system::Udp;
 mod system {
     use std::io;
     use std::net::{SocketAddr, UdpSocket};
+    use std::sync::Arc;
     use std::task::{Context, Poll};
 
     use tokio::io::Interest;
     use tokio::io::unix::AsyncFd;
 
+    use super::super::readable;
+    use super::super::stamp::{Received, Stamps};
+
     #[derive(Debug)]
-    pub(crate) struct Udp(AsyncFd<UdpSocket>);
+    pub(crate) struct Udp {
+        socket: Arc<UdpSocket>,
+        /// While it is watched.
+        watch: Option<AsyncFd<Arc<UdpSocket>>>,
+        stamps: Stamps,
+    }
 
     impl Udp {
         /// Of a socket that does not block, inside of a runtime.
         pub(crate) fn new(socket: UdpSocket) -> io::Result<Self> {
-            super::super::readable::watch(socket).map(Self)
+            let stamps = Stamps::on(&socket);
+            let mut udp = Self { socket: Arc::new(socket), watch: None, stamps };
+            udp.set_watched(true)?;
+            Ok(udp)
         }
 
-        /// Whether there may be something to receive; if not, the task is woken when there is.
+        /// Whether datagrams say when they arrived, so that they need not be received at once.
+        pub(in super::super) fn is_stamped(&self) -> bool {
+            self.stamps.are_noted()
+        }
+
+        /// Has it watched from now on, or not: then the task is not woken by what arrives, and looks by itself.
+        pub(in super::super) fn set_watched(&mut self, watched: bool) -> io::Result<()> {
+            match (watched, &self.watch) {
+                (true, None) => self.watch = Some(readable::watch(self.socket.clone())?),
+                (false, Some(_)) => self.watch = None,
+                _ => {}
+            }
+            Ok(())
+        }
+
+        /// Whether there may be something to receive; if not, the task is woken when there is, while it is watched.
         pub(in super::super) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-            self.0.poll_read_ready(cx).map_ok(|_| ())
+            self.watch.as_ref().map_or(Poll::Pending, |watch| watch.poll_read_ready(cx).map_ok(|_| ()))
         }
 
         /// Receives one datagram, cut to the buffer; `WouldBlock` if there is none.
-        pub(in super::super) fn receive(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-            self.0.try_io(Interest::READABLE, |socket| socket.recv_from(buf))
+        pub(in super::super) fn receive(&mut self, buf: &mut [u8]) -> io::Result<Received> {
+            let Self { socket, watch, stamps } = self;
+            match watch {
+                Some(watch) => watch.try_io(Interest::READABLE, |socket| stamps.receive(socket, buf)),
+                None => stamps.receive(socket, buf),
+            }
         }
 
         /// Sends one datagram; `WouldBlock` if there is no room.
         pub(in super::super) fn send(&self, to: SocketAddr, bytes: &[u8]) -> io::Result<usize> {
-            self.0.get_ref().send_to(bytes, to)
+            self.socket.send_to(bytes, to)
         }
     }
 }
@@ -48,6 +79,8 @@ mod system {
 
     use tokio::net::UdpSocket;
 
+    use super::super::stamp::Received;
+
     #[derive(Debug)]
     pub(crate) struct Udp(UdpSocket);
 
@@ -56,12 +89,21 @@ mod system {
             UdpSocket::from_std(socket).map(Self)
         }
 
+        pub(in super::super) fn is_stamped(&self) -> bool {
+            false
+        }
+
+        /// It is watched always.
+        pub(in super::super) fn set_watched(&mut self, _watched: bool) -> io::Result<()> {
+            Ok(())
+        }
+
         pub(in super::super) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
             self.0.poll_recv_ready(cx)
         }
 
-        pub(in super::super) fn receive(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-            self.0.try_recv_from(buf)
+        pub(in super::super) fn receive(&mut self, buf: &mut [u8]) -> io::Result<Received> {
+            self.0.try_recv_from(buf).map(|(len, from)| Received { len, from, stamp: None })
         }
 
         pub(in super::super) fn send(&self, to: SocketAddr, bytes: &[u8]) -> io::Result<usize> {

@@ -1,6 +1,6 @@
 //! Whole views for those who missed many (§13), and what may have happened in between (S4).
 
-use gossip::core::quorum::{Durable, Message, Quorum, Start, View};
+use gossip::core::quorum::{Durable, Message, Output, Quorum, Start, View};
 use gossip::core::register::Paxos;
 use gossip::wire::Bytes;
 use gossip::{BootId, Epoch, Identity, Now, Standing};
@@ -63,6 +63,26 @@ fn who_slept_while_the_record_of_the_dead_filled_up_counts_itself_among_them() {
     assert_eq!(standing_after(Some(3)), Standing::Evicted);
     assert_eq!(standing_after(Some(2)), Standing::InQuorum, "it is above all that was dropped");
     assert_eq!(standing_after(None), Standing::InQuorum);
+}
+
+/// S2: the same, of a life that was evicted before anybody had vouched for it. Its name may be forgotten by all that would refuse it.
+#[test]
+fn who_was_never_in_quorum_and_slept_through_that_begins_above_the_floor() {
+    let mut node = Bench::new("x", 8, 3);
+    node.write(true);
+    let view = later(100, Some(4));
+    hear_part(&mut node, 1, &view, 0, 1000);
+    let told = Output::BelowFloor { floor: life(4) };
+    assert!(node.outputs().contains(&told), "{:?}", node.outputs());
+    for number in 1..=3 {
+        let now = Now::from(node.now).into();
+        node.quorum.handle_voucher(disk(number), view.electorate.since, view.vouch_for, now);
+    }
+    assert_eq!(node.quorum.standing(), Standing::Unvoted);
+    let mut above = Bench::new("x", 8, 5);
+    hear_part(&mut above, 1, &view, 0, 1000);
+    assert!(!above.outputs().contains(&told));
+    above.vouched();
 }
 
 /// L2: somebody who has just started knows hardly anybody, and takes all others for dead up to the floor. Whoever has seen the

@@ -60,6 +60,8 @@ pub struct Scenario {
     pub voters: usize,
     pub interval_ms: u64,
     pub full_mesh_max: usize,
+    /// Whether heartbeats are left unread for a while when nobody asks anything.
+    pub rests: bool,
     pub faults: Vec<Scheduled>,
     /// When all faults are over, and when all must be well.
     pub calm: Nanos,
@@ -102,14 +104,16 @@ impl Scenario {
             faults.push(Scheduled { from, until: calm - 20 * interval, fault });
         }
         faults.sort_by_key(|fault| fault.from);
-        Self { seed, hosts, voters, interval_ms, full_mesh_max, faults, calm, end: calm + 240 * interval }
+        let (rests, end) = (seed.is_multiple_of(2), calm + 240 * interval);
+        Self { seed, hosts, voters, interval_ms, full_mesh_max, rests, faults, calm, end }
     }
 
     /// Nothing goes wrong at all.
     pub fn calm(seed: u64, hosts: usize, interval_ms: u64) -> Self {
         let interval = interval_ms * super::MS;
         let (calm, end) = (100 * interval, 200 * interval);
-        Self { seed, hosts, voters: 0, interval_ms, full_mesh_max: 32, faults: Vec::new(), calm, end }
+        let (full_mesh_max, faults) = (32, Vec::new());
+        Self { seed, hosts, voters: 0, interval_ms, full_mesh_max, rests: true, faults, calm, end }
     }
 
     /// With so many of the hosts as voters.
@@ -269,6 +273,7 @@ impl World {
         if self.hosts[host].paused {
             return false;
         }
+        self.read_inbox(host, self.now);
         let taken = self.hosts[host].node.as_mut().is_some_and(|node| command(node, now));
         self.drain(host);
         taken

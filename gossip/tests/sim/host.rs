@@ -18,6 +18,8 @@ pub struct Packet {
     pub bytes: Box<[u8]>,
     /// When it left, on nobody's clock; later datagrams of a host have later ones.
     pub sent: Nanos,
+    /// When it got to the host that it is for, by that host's wall clock then.
+    pub stamp: Option<Duration>,
     pub damaged: bool,
 }
 
@@ -86,8 +88,11 @@ pub struct Host {
     /// Whether it crashes when the write under way is done.
     pub crash_after_write: bool,
     pub paused: bool,
-    /// What waits in its socket's buffer while it is paused.
+    /// What waits in its socket's buffer while it is paused, or looks there now and then only.
     pub inbox: Vec<Packet>,
+    /// When it looked last, and when it is to look again.
+    pub looked: Nanos,
+    pub look: Nanos,
     /// How many datagrams it has sent in all its lives.
     pub sent: u64,
     /// How late its timers may be, at most.
@@ -131,6 +136,8 @@ impl Host {
             crash_after_write: false,
             paused: false,
             inbox: Vec::new(),
+            looked: 0,
+            look: Nanos::MAX,
             sent: 0,
             starved: 0,
             wake: Nanos::MAX,
@@ -179,6 +186,7 @@ impl Host {
         self.was_known = false;
         self.started = now;
         self.inbox.clear();
+        (self.looked, self.look) = (now, Nanos::MAX);
         self.paused = false;
         self.wake = Nanos::MAX;
         self.node = Some(Node::new(

@@ -17,6 +17,7 @@ pub mod fault;
 #[path = "../common/frame.rs"]
 pub mod frame;
 pub mod host;
+mod inbox;
 pub mod mutant;
 pub mod mutant_quorum;
 pub mod network;

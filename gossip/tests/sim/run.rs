@@ -30,6 +30,7 @@ pub fn run(scenario: &Scenario, log: bool, mutation: Mutation<'_>) -> Result<Wor
     }
     world.config_mesh = scenario.full_mesh_max;
     world.lookups = true;
+    world.rests = scenario.rests;
     world.log = log.then(String::new);
     mutation(&mut world);
     let mut checks: Vec<Box<dyn Check>> = vec![
@@ -136,7 +137,7 @@ fn explain(scenario: &Scenario, failure: &Failure, mutation: Mutation<'_>) -> St
     let tail: Vec<&str> = tail.into_iter().rev().collect();
     format!(
         "seed {} failed at {:.3} s: {}\nreplay: SIM_FIRST={} SIM_SEEDS=1 cargo test -p gossip --test simulation seeds\n\
-         {} hosts, interval {} ms, mesh up to {}; {} of {} faults are enough:\n{:#?}\nfor: {}\nthe log ends:\n{}",
+         {} hosts, interval {} ms, mesh up to {}, resting: {}; {} of {} faults are enough:\n{:#?}\nfor: {}\nthe log ends:\n{}",
         scenario.seed,
         failure.at as f64 / 1e9,
         failure.what,
@@ -144,6 +145,7 @@ fn explain(scenario: &Scenario, failure: &Failure, mutation: Mutation<'_>) -> St
         small.hosts,
         small.interval_ms,
         small.full_mesh_max,
+        small.rests,
         small.faults.len(),
         scenario.faults.len(),
         small.faults,

@@ -19,6 +19,8 @@ use super::{MS, Nanos};
 pub enum Next {
     Deliver(Packet),
     Wake(usize),
+    /// A host looks into its socket's buffer.
+    Look(usize),
     /// A host's disk has done what this life of its process asked for.
     Written(usize, u64),
     /// A host that crashed at a write starts again.
@@ -51,6 +53,8 @@ pub struct World {
     /// Applied to every datagram as it leaves, by tests of the checkers.
     pub tamper: Option<Tamper>,
     pub log: Option<String>,
+    /// Hosts leave heartbeats unread for a while, as the driver does when nobody asks anything.
+    pub rests: bool,
     /// Hosts whose driver catches up on missed timers one by one before it reads its socket: a mutant.
     pub naive_driver: bool,
     /// Hosts whose driver looks at the clocks before it receives, and may be paused in between: a mutant.
@@ -118,6 +122,7 @@ impl World {
             addrs,
             tamper: None,
             log: None,
+            rests: false,
             naive_driver: false,
             early_clocks: false,
             hasty_disks: false,
@@ -190,17 +195,15 @@ impl World {
         if let Some(last) = self.pauses[index].last_mut() {
             last.1 = self.now;
         }
-        let inbox = std::mem::take(&mut host.inbox);
-        self.say(|| format!("n{index} goes on, {} datagrams waiting", inbox.len()));
+        let waiting = host.inbox.len();
+        self.say(|| format!("n{index} goes on, {waiting} datagrams waiting"));
         let naive = self.naive_driver;
         if naive {
             self.catch_up(index);
         }
         let last = self.pauses[index].last().map_or(self.now, |pause| pause.0);
         let read = if self.early_clocks { last } else { self.now };
-        for packet in inbox {
-            self.hand_in(index, &packet, read);
-        }
+        self.read_inbox(index, read);
         self.time_out(index);
         self.drain(index)
     }
@@ -261,6 +264,7 @@ impl World {
         Some(match entry.next {
             Next::Mark(mark) => Step::Mark(mark),
             Next::Wake(index) => self.wake(index, entry.at),
+            Next::Look(index) => self.look(index, entry.at),
             Next::Written(index, life) => self.written(index, life),
             Next::Restart(index) => self.restart(index),
             Next::Deliver(packet) => self.deliver(packet),
@@ -276,6 +280,8 @@ impl World {
         if host.paused {
             return Step::Nothing;
         }
+        self.read_inbox(index, self.now);
+        let host = &self.hosts[index];
         let due = host.node.as_ref().and_then(gossip::core::Node::poll_timeout);
         if due.is_some_and(|due| due <= host.now(at).boot) {
             self.time_out(index);
@@ -301,6 +307,8 @@ impl World {
         if std::mem::take(&mut host.crash_after_write) {
             return self.crash_at_write(index);
         }
+        self.read_inbox(index, self.now);
+        let host = &mut self.hosts[index];
         let now = host.now(self.now);
         if let Some(node) = &mut host.node {
             node.handle_written(now, good);
@@ -379,24 +387,12 @@ impl World {
                 *heard = (self.now, packet.sent);
             }
         }
-        if self.hosts[to].paused {
-            self.hosts[to].inbox.push(packet);
-            return Step::Nothing;
+        let (from, bytes) = (packet.from, self.echoing.then(|| packet.bytes.clone()));
+        let step = self.arrive(to, packet);
+        if let Some(bytes) = bytes.filter(|_| !self.hosts[to].paused) {
+            self.send(to, from, &bytes);
         }
-        self.hand_in(to, &packet, self.now);
-        if self.echoing {
-            self.send(to, packet.from, &packet.bytes);
-        }
-        Step::Host(to, self.drain(to))
-    }
-
-    /// Gives a process a datagram, with its clocks as they were when it looked at them.
-    fn hand_in(&mut self, index: usize, packet: &Packet, read: Nanos) {
-        let host = &mut self.hosts[index];
-        let now = host.now(read);
-        if let Some(node) = &mut host.node {
-            node.handle_datagram(now, packet.from, &packet.bytes);
-        }
+        step
     }
 
     /// Does what a driver does after each input.
@@ -413,6 +409,7 @@ impl World {
         }
         self.obey(index, &events);
         self.schedule_wake(index);
+        self.schedule_look(index);
         events
     }
 
@@ -431,7 +428,8 @@ impl World {
                     bytes[bit / 8] ^= 1 << (bit % 8);
                 }
             }
-            let packet = Packet { from: self.hosts[from].addr, to, bytes, sent: self.now, damaged };
+            let packet =
+                Packet { from: self.hosts[from].addr, to, bytes, sent: self.now, stamp: None, damaged };
             self.schedule(at, Next::Deliver(packet));
         }
     }

@@ -287,11 +287,11 @@ impl<R: Register> Quorum<R> {
         self.catchup.steps.clear();
         let known = self.journal.newest().view.clone();
         let floor_before = known.as_ref().and_then(|view| view.floor);
-        let rose = view.floor > floor_before && view.floor >= Some(self.identity.incarnation);
+        let risen =
+            view.floor.filter(|&floor| Some(floor) > floor_before && floor >= self.identity.incarnation);
         self.adopt(Arc::new(view), known, false);
-        if rose {
-            // Among the steps that were skipped may have been the end of this life, and what made room for others since.
-            self.hear_of_own_end();
+        if let Some(floor) = risen {
+            self.outslept_floor(floor);
         }
     }
 }

@@ -13,7 +13,7 @@ use super::founders::Founders;
 use super::message::{Message, Recipient};
 use super::view::{Epoch, View, VouchFor};
 use crate::core::event::Event;
-use crate::core::identity::Key;
+use crate::core::identity::{Incarnation, Key};
 use crate::core::register::{Ballots, RegisterMessage};
 
 /// All that a node must not forget over a restart, besides who it is.
@@ -169,6 +169,11 @@ pub enum Output {
         /// Comes back with the answer.
         question: u32,
     },
+    /// This life is over, or has begun too low: another has to begin above this incarnation.
+    BelowFloor {
+        /// The floor of the view that has just been stored.
+        floor: Incarnation,
+    },
     /// Something the user may want to know.
     Event(Event),
 }
@@ -289,7 +294,7 @@ impl Outputs {
                 Output::Send { message: Message::Ask { .. } | Message::Inquire { .. }, .. } => continue,
                 Output::Send { to, message } => (to, message).hash(&mut hasher),
                 Output::Adopted { view, .. } => view.epoch.hash(&mut hasher),
-                Output::Call { .. } | Output::Event(_) => continue,
+                Output::Call { .. } | Output::BelowFloor { .. } | Output::Event(_) => continue,
             }
             waiting.insert(hasher.finish());
         }

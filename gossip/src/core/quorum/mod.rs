@@ -119,6 +119,8 @@ pub struct Quorum<R = Paxos> {
     renews: bool,
     /// Whether it has been told that this life of it is over.
     ended: bool,
+    /// Whether this life, which was never in quorum, may be among the dead that are not on record any more.
+    below_floor: bool,
     /// When this life began.
     begun: Duration,
 }
@@ -168,6 +170,7 @@ impl<R: Register> Quorum<R> {
             refused: 0,
             renews: true,
             ended: false,
+            below_floor: false,
             begun: now.boot,
             identity,
             settings,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::clock::Moment;
+use super::journal::Output;
 use super::view::{Cause, Epoch, View, VouchFor};
 use super::vouched::lease_of;
 use super::{Quorum, Register};
@@ -53,6 +54,17 @@ impl<R: Register> Quorum<R> {
     pub fn hear_of_own_end(&mut self) {
         self.ended |= self.stand.standing != Standing::Unvoted;
         self.take_stock();
+    }
+
+    /// Among the views that were skipped may have been the end of this life, and what made room on record for others since. One that
+    /// was in quorum counts itself out; another never counts itself in, and has to begin above the floor.
+    pub(super) fn outslept_floor(&mut self, floor: Incarnation) {
+        if self.stand.standing == Standing::Unvoted {
+            self.below_floor = true;
+            self.outputs.push(Output::BelowFloor { floor }, self.journal.version());
+        } else {
+            self.hear_of_own_end();
+        }
     }
 
     /// Whether this life was in quorum and has seen the record of the dead fill up to this floor without being on it: decided
@@ -147,7 +159,7 @@ impl<R: Register> Quorum<R> {
     }
 
     fn standing_at(&self, now: Moment) -> Standing {
-        let Some(view) = self.view() else { return Standing::Unvoted };
+        let Some(view) = self.view().filter(|_| !self.below_floor) else { return Standing::Unvoted };
         if self.ended {
             return Standing::Evicted;
         }

@@ -1,0 +1,130 @@
+//! Whether the task is woken by each datagram, or looks for them now and then.
+//!
+//! A quiet node gets nothing but heartbeats, each of which says when it arrived. To be woken by every one of them is most of
+//! what it costs; to take in what has come together, a few times in an interval, changes nothing that is decided: timers are
+//! kept as ever, and before one is, everything is received. As soon as anybody asks anything, the node is all ears.
+
+use std::time::Duration;
+
+use crate::core::LOOKS_PER_INTERVAL;
+
+/// For so many intervals after the last conversation it goes on listening: the next question is often near.
+const LISTENS_FOR: u32 = 5;
+/// The longest time between two looks.
+const LOOK_MAX: Duration = Duration::from_millis(50);
+/// What a receive buffer holds at the very least. Where more than half of that comes between two looks, there may be a flood.
+const CROWD: u32 = 128;
+
+/// When the socket was looked at, and what was found.
+#[derive(Debug)]
+pub(super) struct Attention {
+    interval: Duration,
+    /// Up to here everything that arrived has been received.
+    looked: Duration,
+    /// When there was too much to leave it unread.
+    crowded: Option<Duration>,
+    /// Whether it is left alone between looks.
+    pub(super) rests: bool,
+}
+
+impl Attention {
+    pub(super) fn new(interval: Duration) -> Self {
+        Self { interval, looked: Duration::ZERO, crowded: None, rests: false }
+    }
+
+    fn pause(&self) -> Duration {
+        (self.interval / LOOKS_PER_INTERVAL).min(LOOK_MAX)
+    }
+
+    /// So many datagrams were received from `began` on: all that had arrived by then, or not.
+    pub(super) fn looked(&mut self, began: Duration, received: u32, all: bool) {
+        if all {
+            self.looked = began;
+        }
+        if received > CROWD / 2 {
+            self.crowded = Some(began);
+        }
+    }
+
+    /// When a datagram arrived that is received only now, and was stamped so long ago: not before the last look, whatever has
+    /// become of the clock that stamped it.
+    pub(super) fn arrived(&self, now: Duration, ago: Duration) -> Duration {
+        now.saturating_sub(ago).max(self.looked).min(now)
+    }
+
+    /// Decides whether the socket may be left alone from now on: if others send nothing but heartbeats since the last
+    /// conversation, and so many of them that looking is less work than listening; and if what arrives can wait at all.
+    pub(super) fn decide(
+        &mut self,
+        now: Duration,
+        conversation: Duration,
+        partners: usize,
+        is_patient: bool,
+    ) {
+        let lately = |at: Duration| now < at + LISTENS_FOR * self.interval;
+        let quiet = !lately(conversation) && !self.crowded.is_some_and(lately);
+        // With few partners, or long intervals, there would be more looks than there are datagrams.
+        let looks = self.interval.as_secs_f64() / self.pause().as_secs_f64();
+        self.rests = is_patient && quiet && partners as f64 >= 1.5 * looks;
+    }
+
+    /// When to look again, unless the task is woken.
+    pub(super) fn next_look(&self) -> Option<Duration> {
+        self.rests.then(|| self.looked + self.pause())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INTERVAL: Duration = Duration::from_millis(100);
+    const LATER: Duration = Duration::from_secs(10);
+
+    /// Whether it rests, `now` after a conversation at ten seconds.
+    fn rests(interval: Duration, now: Duration, partners: usize, is_patient: bool) -> bool {
+        let mut attention = Attention::new(interval);
+        attention.decide(LATER + now, LATER, partners, is_patient);
+        assert_eq!(attention.next_look().is_some(), attention.rests);
+        attention.rests
+    }
+
+    #[test]
+    fn it_rests_when_nobody_has_asked_anything_for_a_while() {
+        assert!(!rests(INTERVAL, 4 * INTERVAL, 8, true));
+        assert!(rests(INTERVAL, 5 * INTERVAL, 8, true));
+        assert!(!rests(INTERVAL, 5 * INTERVAL, 8, false), "what arrives could not say when");
+    }
+
+    #[test]
+    fn it_listens_where_looking_would_be_more_work() {
+        assert!(!rests(INTERVAL, LATER, 5, true) && rests(INTERVAL, LATER, 6, true));
+        let slow = 10 * INTERVAL;
+        assert!(!rests(slow, LATER, 8, true) && rests(slow, LATER, 30, true));
+    }
+
+    #[test]
+    fn it_listens_while_there_is_a_crowd() {
+        let mut attention = Attention::new(INTERVAL);
+        attention.looked(LATER, CROWD, false);
+        attention.decide(LATER + INTERVAL, Duration::ZERO, 8, true);
+        assert!(!attention.rests);
+        attention.decide(LATER + 5 * INTERVAL, Duration::ZERO, 8, true);
+        assert!(attention.rests);
+    }
+
+    /// The clock that stamps may be set at any time, and by any amount.
+    #[test]
+    fn nothing_arrived_before_the_last_look_nor_after_it_was_read() {
+        let mut attention = Attention::new(INTERVAL);
+        attention.looked(LATER, 3, true);
+        let now = LATER + INTERVAL / 4;
+        assert_eq!(attention.next_look(), None);
+        assert_eq!(attention.arrived(now, INTERVAL / 10), now - INTERVAL / 10);
+        assert_eq!(attention.arrived(now, Duration::ZERO), now);
+        assert_eq!(attention.arrived(now, Duration::from_secs(3600)), LATER);
+        // One that did not come to the end knows no more than before.
+        attention.looked(now, 3, false);
+        assert_eq!(attention.arrived(now, Duration::MAX), LATER);
+    }
+}

@@ -1,0 +1,94 @@
+//! A host's socket: what waits in it, and when it is read.
+
+use std::time::Duration;
+
+use gossip::Event;
+use gossip::core::{LOOKS_PER_INTERVAL, Node};
+
+use super::host::Packet;
+use super::world::{Next, Step, World};
+use super::{MS, Nanos};
+
+/// As in the driver: how long a node listens after a conversation, and how rarely it looks at most.
+const LISTENS_FOR: u32 = 5;
+const LOOK_MAX: Nanos = 50 * MS;
+
+impl World {
+    /// A datagram has got to a host, which reads it now or later.
+    pub(super) fn arrive(&mut self, to: usize, mut packet: Packet) -> Step {
+        let host = &mut self.hosts[to];
+        packet.stamp = host.now(self.now).wall;
+        host.inbox.push(packet);
+        if host.paused {
+            return Step::Nothing;
+        }
+        if self.rests(to) {
+            self.schedule_look(to);
+            return Step::Nothing;
+        }
+        self.read_inbox(to, self.now);
+        Step::Host(to, self.drain(to))
+    }
+
+    /// Gives a process all that waits, with its clocks as they were when it looked at them.
+    pub(super) fn read_inbox(&mut self, index: usize, read: Nanos) {
+        let host = &mut self.hosts[index];
+        let now = host.now(read);
+        let looked = Duration::from_nanos(host.clock.at(host.looked));
+        for packet in std::mem::take(&mut host.inbox) {
+            let ago = now.wall.zip(packet.stamp).map(|(wall, stamp)| wall.saturating_sub(stamp));
+            let arrived = now.boot.saturating_sub(ago.unwrap_or_default()).max(looked);
+            if let Some(node) = &mut host.node {
+                node.handle_arrived(now, arrived, packet.from, &packet.bytes);
+            }
+        }
+        host.looked = self.now;
+    }
+
+    /// Whether a process is not woken by what arrives.
+    fn rests(&self, index: usize) -> bool {
+        let host = &self.hosts[index];
+        let boot = host.now(self.now).boot;
+        let quiet = |node: &Node| {
+            let talks = boot < node.last_conversation() + LISTENS_FOR * self.config.interval();
+            !talks && node.partners() as Nanos >= 3 * self.interval() / self.between_looks() / 2
+        };
+        self.rests && host.node.as_ref().is_some_and(quiet)
+    }
+
+    fn between_looks(&self) -> Nanos {
+        (self.interval() / Nanos::from(LOOKS_PER_INTERVAL)).min(LOOK_MAX)
+    }
+
+    /// If something waits that nothing else makes the host read.
+    pub(super) fn schedule_look(&mut self, index: usize) {
+        let host = &self.hosts[index];
+        if host.inbox.is_empty() || host.paused {
+            return;
+        }
+        let starved = host.starved;
+        let mut at = if self.rests(index) { host.looked + self.between_looks() } else { self.now };
+        if starved > 0 {
+            at += self.rng.between(0, starved);
+        }
+        let at = at.max(self.now);
+        if at < self.hosts[index].look {
+            self.hosts[index].look = at;
+            self.schedule(at, Next::Look(index));
+        }
+    }
+
+    pub(super) fn look(&mut self, index: usize, at: Nanos) -> Step {
+        let host = &mut self.hosts[index];
+        if host.look != at {
+            return Step::Nothing;
+        }
+        host.look = Nanos::MAX;
+        if host.node.is_none() || host.paused {
+            return Step::Nothing;
+        }
+        self.read_inbox(index, self.now);
+        let events: Vec<Event> = self.drain(index);
+        Step::Host(index, events)
+    }
+}
