@@ -7,7 +7,7 @@ mod quiet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use gossip::core::{LOOKS_PER_INTERVAL, Node};
+use gossip::core::{Node, between_looks};
 use gossip::{Config, DATAGRAM_MAX, NodeId, Now};
 use quiet::{NODES, addr};
 
@@ -57,7 +57,7 @@ impl Network {
         if self.reading == Reading::AtOnce || arrived < ACQUAINTED {
             return arrived;
         }
-        let look = INTERVAL / LOOKS_PER_INTERVAL;
+        let look = between_looks(INTERVAL);
         look * (arrived.as_nanos().div_ceil(look.as_nanos()) as u32)
     }
 

@@ -77,9 +77,10 @@ use self::verdict::Readings;
 use crate::config::Config;
 use crate::wire::{self, DATAGRAM_MAX, Encoder, Head, Item, Tag};
 
-/// How often in an interval a driver must look for datagrams, at least. Answers of others may be late by the time between two
-/// looks.
-pub const LOOKS_PER_INTERVAL: u32 = 4;
+/// How long a driver may leave datagrams unread, at most, while there are only heartbeats; answers of others may be late by as much.
+pub fn between_looks(interval: Duration) -> Duration {
+    (interval / 4).min(Duration::from_millis(50))
+}
 
 /// What a node needs to come to life.
 #[derive(Debug, Clone)]

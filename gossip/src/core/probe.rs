@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::identity::{Key, Life};
 use super::opinion::Opinion;
 use super::peer::{Peer, Probe};
-use super::{LOOKS_PER_INTERVAL, Node};
+use super::{Node, between_looks};
 use crate::wire::{Frame, Head, Tag};
 
 /// How often the same question is asked, in intervals: while the answer is urgent, and later.
@@ -81,7 +81,7 @@ impl Node {
         let nonce = Tag(self.rng.word() as u32);
         let peer = self.peers.at(at);
         // The relay, and whom it asks, may be about to look for datagrams.
-        let wait = (interval / 2).max(3 * peer.rtt.unwrap_or_default()) + 2 * interval / LOOKS_PER_INTERVAL;
+        let wait = (interval / 2).max(3 * peer.rtt.unwrap_or_default()) + 2 * between_looks(interval);
         let gap = if peer.opinion == Opinion::Trust { ASK_AGAIN.0 } else { ASK_AGAIN.1 } * interval;
         let target = peer.key;
         let fresh = Probe {

@@ -6,12 +6,10 @@
 
 use std::time::Duration;
 
-use crate::core::LOOKS_PER_INTERVAL;
+use crate::core::between_looks;
 
 /// For so many intervals after the last conversation it goes on listening: the next question is often near.
 const LISTENS_FOR: u32 = 5;
-/// The longest time between two looks.
-const LOOK_MAX: Duration = Duration::from_millis(50);
 /// What a receive buffer holds at the very least. Where more than half of that comes between two looks, there may be a flood.
 const CROWD: u32 = 128;
 
@@ -30,10 +28,6 @@ pub(super) struct Attention {
 impl Attention {
     pub(super) fn new(interval: Duration) -> Self {
         Self { interval, looked: Duration::ZERO, crowded: None, rests: false }
-    }
-
-    fn pause(&self) -> Duration {
-        (self.interval / LOOKS_PER_INTERVAL).min(LOOK_MAX)
     }
 
     /// So many datagrams were received from `began` on: all that had arrived by then, or not.
@@ -64,13 +58,13 @@ impl Attention {
         let lately = |at: Duration| now < at + LISTENS_FOR * self.interval;
         let quiet = !lately(conversation) && !self.crowded.is_some_and(lately);
         // With few partners, or long intervals, there would be more looks than there are datagrams.
-        let looks = self.interval.as_secs_f64() / self.pause().as_secs_f64();
+        let looks = self.interval.as_secs_f64() / between_looks(self.interval).as_secs_f64();
         self.rests = is_patient && quiet && partners as f64 >= 1.5 * looks;
     }
 
     /// When to look again, unless the task is woken.
     pub(super) fn next_look(&self) -> Option<Duration> {
-        self.rests.then(|| self.looked + self.pause())
+        self.rests.then(|| self.looked + between_looks(self.interval))
     }
 }
 

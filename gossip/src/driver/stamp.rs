@@ -117,12 +117,12 @@ mod system {
 }
 
 #[cfg(all(test, target_os = "linux"))]
+#[allow(clippy::expect_used, reason = "helpers of tests are tests")]
 mod tests {
     use std::time::{SystemTime, UNIX_EPOCH};
 
     use super::*;
 
-    #[allow(clippy::expect_used, reason = "helpers of tests are tests")]
     fn wall() -> Duration {
         SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970")
     }

@@ -3,15 +3,14 @@
 use std::time::Duration;
 
 use gossip::Event;
-use gossip::core::{LOOKS_PER_INTERVAL, Node};
+use gossip::core::{Node, between_looks};
 
+use super::Nanos;
 use super::host::Packet;
 use super::world::{Next, Step, World};
-use super::{MS, Nanos};
 
-/// As in the driver: how long a node listens after a conversation, and how rarely it looks at most.
+/// As in the driver: for so many intervals a node listens after a conversation.
 const LISTENS_FOR: u32 = 5;
-const LOOK_MAX: Nanos = 50 * MS;
 
 impl World {
     /// A datagram has got to a host, which reads it now or later.
@@ -57,7 +56,7 @@ impl World {
     }
 
     fn between_looks(&self) -> Nanos {
-        (self.interval() / Nanos::from(LOOKS_PER_INTERVAL)).min(LOOK_MAX)
+        between_looks(self.config.interval()).as_nanos() as Nanos
     }
 
     /// If something waits that nothing else makes the host read.
