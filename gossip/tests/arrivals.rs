@@ -41,7 +41,11 @@ struct Network {
 
 impl Network {
     fn new(reading: Reading) -> Self {
-        let config = Config::builder("quiet").interval(INTERVAL).build().expect("valid");
+        Self::with_interval(reading, INTERVAL)
+    }
+
+    fn with_interval(reading: Reading, interval: Duration) -> Self {
+        let config = Config::builder("quiet").interval(interval).build().expect("valid");
         let nodes = (0..NODES).map(|index| quiet::node(index, config.clone())).collect();
         Self { nodes, flying: Vec::new(), reading, sent: 0 }
     }
@@ -107,6 +111,27 @@ impl Network {
     }
 }
 
+/// While anybody may wait for an answer, nobody is to be late with it.
+#[test]
+fn reading_can_wait_while_there_are_only_heartbeats() {
+    let mut network = Network::new(Reading::AtOnce);
+    network.run();
+    let waits = |network: &Network| network.nodes.iter().filter(|node| node.can_wait(END)).count();
+    // One of them has just called its seed, which it does all its life.
+    assert!(waits(&network) >= usize::from(NODES) - 2, "{}", waits(&network));
+    network.nodes[3].leave(Now::from(END)).expect("it runs");
+    network.send(END);
+    network.hand_in(END + INTERVAL / 2);
+    assert_eq!(waits(&network), 0);
+}
+
+#[test]
+fn looking_is_no_good_where_there_would_be_more_looks_than_heartbeats() {
+    let mut network = Network::with_interval(Reading::AtOnce, 10 * INTERVAL);
+    network.run();
+    assert!(network.nodes.iter().all(|node| !node.can_wait(END)));
+}
+
 /// For each node and each other: how suspicious it is after its next heartbeat should have come, and how far away.
 fn opinions(reading: Reading) -> Vec<(f64, Option<Duration>)> {
     let mut network = Network::new(reading);
@@ -141,14 +166,20 @@ fn a_time_of_arrival_within_a_pause_is_not_believed() {
     network.run();
     let slept = Duration::from_secs(5);
     let woken = END + slept;
-    let waiting = std::mem::take(&mut network.flying);
-    assert!(!waiting.is_empty() || NODES == 0);
-    for Flying { from, to, arrived, bytes, .. } in waiting {
+    // All beat once more, and then nobody runs.
+    for node in &mut network.nodes {
+        node.handle_timeout(Now::from(END + INTERVAL));
+    }
+    network.send(END + INTERVAL);
+    for Flying { from, to, arrived, bytes, .. } in std::mem::take(&mut network.flying) {
         network.nodes[to].handle_arrived(Now::from(woken), arrived, from, &bytes);
     }
-    for node in &mut network.nodes {
+    for (index, node) in network.nodes.iter_mut().enumerate() {
         node.handle_timeout(Now::from(woken));
-        let others = node.members().filter_map(|member| member.opinion);
-        assert!(others.into_iter().all(|opinion| opinion == gossip::Opinion::Trust));
+        for other in (0..NODES).filter(|&other| usize::from(other) != index) {
+            let id = NodeId::new(format!("n{other}")).expect("a name");
+            let said = node.suspicion(&id, woken + INTERVAL);
+            assert!(said.iter().all(|said| said.phi < 3.0), "n{index} of n{other}: {said:?}");
+        }
     }
 }

@@ -178,9 +178,11 @@ fn large_wish(kind: &Wish) -> Wish {
         Wish::Acquire { .. } => Wish::Acquire { lease: long_name(0) },
         Wish::Release { .. } => Wish::Release { lease: long_name(0), token: Epoch::MAX },
         Wish::Leave => Wish::Leave,
-        Wish::Change { .. } => Wish::Change { voters: large_table(|number| (long_name(number), ())) },
+        Wish::Change { .. } => {
+            Wish::Change { voters: large_table(|number| (long_name(number), ())), since: Epoch::MAX }
+        }
         Wish::SetVouch { .. } => Wish::SetVouch { length: longest_vouch() },
-        Wish::Unseal => Wish::Unseal,
+        Wish::Unseal { .. } => Wish::Unseal { since: Epoch::MAX },
     }
 }
 

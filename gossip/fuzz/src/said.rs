@@ -151,10 +151,10 @@ pub fn after_wish(wish: &Wish) -> Option<Wish> {
     Some(match wish {
         Wish::Acquire { lease } => Wish::Release { lease: lease.clone(), token: Epoch::GENESIS.next() },
         Wish::Release { .. } => Wish::Leave,
-        Wish::Leave => Wish::Change { voters: names() },
+        Wish::Leave => Wish::Change { voters: names(), since: Epoch::GENESIS },
         Wish::Change { .. } => Wish::SetVouch { length: VouchFor::clamped(Duration::from_secs(2)) },
-        Wish::SetVouch { .. } => Wish::Unseal,
-        Wish::Unseal => return None,
+        Wish::SetVouch { .. } => Wish::Unseal { since: Epoch::GENESIS },
+        Wish::Unseal { .. } => return None,
     })
 }
 

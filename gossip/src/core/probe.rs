@@ -100,7 +100,7 @@ impl Node {
             probe.questions = probe.questions.saturating_add(silent);
         }
         let nonce = probe.nonce;
-        if probe.asked == Duration::ZERO || now >= probe.asked + gap {
+        if probe.asked == Duration::ZERO || now >= probe.asked + gap.max(wait) {
             let relays = self.pick_relays(at);
             let Some(probe) = &mut self.peers.at(at).probe else { return now };
             probe.asked = now;

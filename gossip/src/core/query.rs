@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Node;
 use super::counters::Counters;
 use super::identity::{Identity, Key, NodeId};
 use super::leave::Phase;
 use super::members::Slot;
 use super::opinion::{Opinion, Suspicion};
+use super::quorum::Standing;
 use super::record::Record;
 use super::verdict::Verdict;
+use super::{Node, between_looks};
 
 /// One member, as this node knows it.
 #[derive(Debug, Clone)]
@@ -131,15 +132,16 @@ impl Node {
         })
     }
 
-    /// How many nodes it exchanges heartbeats with.
-    pub fn partners(&self) -> usize {
-        self.peers.len()
-    }
-
-    /// When the last datagram came or went that was no heartbeat, on the `boot` clock. While there are only heartbeats, nobody
-    /// waits for an answer: those that arrive may be received a little later, if it is known when they did.
-    pub fn last_conversation(&self) -> Duration {
-        self.conversed
+    /// Whether datagrams may be left unread for [`between_looks`](super::between_looks) at `now`, on the `boot` clock, if it will
+    /// be known then when they arrived: for five intervals there have been nothing but heartbeats, so that nobody waits for an answer; what
+    /// others vouch for is far from running out; and so many heartbeats come that to look for them is less work than to be woken by each.
+    pub fn can_wait(&self, now: Duration) -> bool {
+        let interval = self.config.interval;
+        let talks = now < self.conversed + 5 * interval;
+        let needs_vouchers = self.quorum.standing() == Standing::InQuorum
+            && self.quorum.lease_until().boot < now + 2 * interval;
+        let looks = interval.as_secs_f64() / between_looks(interval).as_secs_f64();
+        !talks && !needs_vouchers && self.peers.len() as f64 >= 1.5 * looks
     }
 
     /// A number that changes whenever records or opinions known here do.

@@ -7,13 +7,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Node;
 use super::event::Event;
 use super::identity::{Key, Version};
 use super::news::{Kind, Topic};
 use super::opinion::{Doubt, Doubts, Level, Opinion, Opinions};
 use super::peer::Peer;
 use super::timer::Timer;
+use super::{Node, between_looks};
 
 /// Suspicions further apart than this many intervals have nothing to do with each other.
 const LAPSES_APART: u32 = 600;
@@ -32,7 +32,7 @@ const LOOK_AGAIN: u32 = 4;
 
 /// From when on others may be asked about a silence: earlier where their answers would come too late to count.
 fn asked_at(peer: &Peer, interval: Duration) -> Duration {
-    let answered_in = 2 * peer.rtt.unwrap_or_default();
+    let answered_in = 2 * peer.rtt.unwrap_or_default() + 2 * between_looks(interval);
     let latest = (SILENCE_MIN * interval / 2).saturating_sub(answered_in);
     peer.silent_for(latest.min(SILENCE_ASKED * interval / 2))
 }

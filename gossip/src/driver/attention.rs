@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use crate::core::between_looks;
 
-/// For so many intervals after the last conversation it goes on listening: the next question is often near.
-const LISTENS_FOR: u32 = 5;
+/// For so many intervals after a crowd it goes on listening.
+const CROWDED_FOR: u32 = 5;
 /// What a receive buffer holds at the very least. Where more than half of that comes between two looks, there may be a flood.
 const CROWD: u32 = 128;
 
@@ -46,20 +46,10 @@ impl Attention {
         now.saturating_sub(ago).max(self.looked).min(now)
     }
 
-    /// Decides whether the socket may be left alone from now on: if others send nothing but heartbeats since the last
-    /// conversation, and so many of them that looking is less work than listening; and if what arrives can wait at all.
-    pub(super) fn decide(
-        &mut self,
-        now: Duration,
-        conversation: Duration,
-        partners: usize,
-        is_patient: bool,
-    ) {
-        let lately = |at: Duration| now < at + LISTENS_FOR * self.interval;
-        let quiet = !lately(conversation) && !self.crowded.is_some_and(lately);
-        // With few partners, or long intervals, there would be more looks than there are datagrams.
-        let looks = self.interval.as_secs_f64() / between_looks(self.interval).as_secs_f64();
-        self.rests = is_patient && quiet && partners as f64 >= 1.5 * looks;
+    /// Decides whether the socket may be left alone from now on, if whatever comes `can_wait`.
+    pub(super) fn decide(&mut self, now: Duration, can_wait: bool) {
+        let crowded = self.crowded.is_some_and(|at| now < at + CROWDED_FOR * self.interval);
+        self.rests = can_wait && !crowded;
     }
 
     /// When to look again, unless the task is woken.
@@ -75,35 +65,17 @@ mod tests {
     const INTERVAL: Duration = Duration::from_millis(100);
     const LATER: Duration = Duration::from_secs(10);
 
-    /// Whether it rests, `now` after a conversation at ten seconds.
-    fn rests(interval: Duration, now: Duration, partners: usize, is_patient: bool) -> bool {
-        let mut attention = Attention::new(interval);
-        attention.decide(LATER + now, LATER, partners, is_patient);
-        assert_eq!(attention.next_look().is_some(), attention.rests);
-        attention.rests
-    }
-
     #[test]
-    fn it_rests_when_nobody_has_asked_anything_for_a_while() {
-        assert!(!rests(INTERVAL, 4 * INTERVAL, 8, true));
-        assert!(rests(INTERVAL, 5 * INTERVAL, 8, true));
-        assert!(!rests(INTERVAL, 5 * INTERVAL, 8, false), "what arrives could not say when");
-    }
-
-    #[test]
-    fn it_listens_where_looking_would_be_more_work() {
-        assert!(!rests(INTERVAL, LATER, 5, true) && rests(INTERVAL, LATER, 6, true));
-        let slow = 10 * INTERVAL;
-        assert!(!rests(slow, LATER, 8, true) && rests(slow, LATER, 30, true));
-    }
-
-    #[test]
-    fn it_listens_while_there_is_a_crowd() {
+    fn it_rests_if_that_can_wait_and_there_is_no_crowd() {
         let mut attention = Attention::new(INTERVAL);
+        attention.decide(LATER, false);
+        assert!(!attention.rests && attention.next_look().is_none());
+        attention.decide(LATER, true);
+        assert!(attention.rests && attention.next_look().is_some());
         attention.looked(LATER, CROWD, false);
-        attention.decide(LATER + INTERVAL, Duration::ZERO, 8, true);
+        attention.decide(LATER + 4 * INTERVAL, true);
         assert!(!attention.rests);
-        attention.decide(LATER + 5 * INTERVAL, Duration::ZERO, 8, true);
+        attention.decide(LATER + 5 * INTERVAL, true);
         assert!(attention.rests);
     }
 

@@ -2,9 +2,12 @@
 //! punctual its sender was.
 
 use std::io;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::SocketAddr;
+#[cfg(unix)]
+use std::net::UdpSocket;
 use std::time::Duration;
 
+#[cfg(unix)]
 pub(super) use system::Stamps;
 
 /// A datagram that was received.
@@ -17,6 +20,7 @@ pub(super) struct Received {
     pub(super) stamp: Option<Duration>,
 }
 
+#[cfg(target_os = "linux")]
 /// A receive whose sender the system did not name.
 fn nameless() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, "a datagram without a sender")
@@ -72,9 +76,12 @@ mod system {
                 MsgFlags::empty(),
             )?;
             let from = message.address.as_ref().and_then(address).ok_or_else(nameless)?;
-            let stamp = message.cmsgs()?.find_map(|control| match control {
-                ControlMessageOwned::ScmTimestampns(at) => Some(Duration::from(at)),
-                _ => None,
+            // A datagram whose stamp cannot be read is a datagram.
+            let stamp = message.cmsgs().ok().and_then(|mut controls| {
+                controls.find_map(|control| match control {
+                    ControlMessageOwned::ScmTimestampns(at) => Some(Duration::from(at)),
+                    _ => None,
+                })
             });
             Ok(Received { len: message.bytes, from, stamp })
         }
@@ -90,7 +97,7 @@ mod system {
     }
 }
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(all(unix, not(target_os = "linux")))]
 mod system {
     use super::*;
 

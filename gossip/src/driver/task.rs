@@ -262,7 +262,8 @@ impl Task {
 
     /// Waits for a timer, a datagram or a command. The timer is looked at first: a flood must not hide it.
     async fn wait(&mut self) -> Wake {
-        if let Err(error) = self.attend().and_then(|()| self.set_alarm()) {
+        self.attend();
+        if let Err(error) = self.set_alarm() {
             return Wake::Broken(error);
         }
         poll_fn(|cx| {
@@ -288,10 +289,14 @@ impl Task {
     }
 
     /// Listens for datagrams, or leaves them for the next look.
-    fn attend(&mut self) -> io::Result<()> {
-        let (conversation, partners) = (self.core.last_conversation(), self.core.partners());
-        self.attention.decide(self.clocks.boot(), conversation, partners, self.link.is_patient());
-        self.link.set_watched(!self.attention.rests)
+    fn attend(&mut self) {
+        let now = self.clocks.boot();
+        self.attention.decide(now, self.link.is_patient() && self.core.can_wait(now));
+        if let Err(error) = self.link.set_watched(!self.attention.rests) {
+            // The system has no room for it now. It is enough to look, and to try again then.
+            tracing::debug!(%error, "gossip.socket_not_watched");
+            self.attention.rests = true;
+        }
     }
 
     /// Sets the alarm anew if it would ring too late. One that would ring too early is left alone until that is near: by

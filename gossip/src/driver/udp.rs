@@ -58,10 +58,19 @@ mod system {
         /// Receives one datagram, cut to the buffer; `WouldBlock` if there is none.
         pub(in super::super) fn receive(&mut self, buf: &mut [u8]) -> io::Result<Received> {
             let Self { socket, watch, stamps } = self;
-            match watch {
-                Some(watch) => watch.try_io(Interest::READABLE, |socket| stamps.receive(socket, buf)),
-                None => stamps.receive(socket, buf),
+            let mut asked = false;
+            if let Some(watch) = watch {
+                let receive = |socket: &Arc<UdpSocket>| {
+                    asked = true;
+                    stamps.receive(socket, buf)
+                };
+                let received = watch.try_io(Interest::READABLE, receive);
+                if asked {
+                    return received;
+                }
             }
+            // Not watched, or not seen yet to have something: only the system knows.
+            stamps.receive(socket, buf)
         }
 
         /// Sends one datagram; `WouldBlock` if there is no room.

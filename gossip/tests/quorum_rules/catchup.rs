@@ -1,12 +1,12 @@
 //! Whole views for those who missed many (§13), and what may have happened in between (S4).
 
-use gossip::core::quorum::{Durable, Message, Output, Quorum, Start, View};
+use gossip::core::quorum::{Cause, Delta, Durable, GONE_MAX, Gone, Message, Output, Quorum, Start, View};
 use gossip::core::register::Paxos;
 use gossip::wire::Bytes;
 use gossip::{BootId, Epoch, Identity, Now, Standing};
 
 use crate::bench::{Bench, settings};
-use crate::names::{MS, disk, genesis, id, life};
+use crate::names::{MS, disk, genesis, id, life, subject};
 
 /// A view of the same history, long after.
 fn later(steps: u64, floor: Option<u64>) -> View {
@@ -65,6 +65,27 @@ fn who_slept_while_the_record_of_the_dead_filled_up_counts_itself_among_them() {
     assert_eq!(standing_after(None), Standing::InQuorum);
 }
 
+/// L2: whoever serves it may merely have no steps. Others do.
+#[test]
+fn a_life_a_few_steps_behind_is_not_ended_by_a_whole_view_at_once() {
+    let view = later(5, Some(3));
+    let offered = || {
+        let mut node = Bench::new("x", 8, 3);
+        node.vouched();
+        hear_part(&mut node, 1, &view, 0, 1000);
+        assert_eq!(epoch(&node), Some(Epoch::GENESIS));
+        node
+    };
+    let mut steps = offered();
+    steps.learn(Delta::Leave(subject("y", 9)));
+    steps.write(true);
+    assert_eq!((epoch(&steps), steps.quorum.standing()), (Some(Epoch::GENESIS.next()), Standing::InQuorum));
+    let mut nobody = offered();
+    nobody.wait(10 * settings().ballot_timeout);
+    hear_part(&mut nobody, 1, &view, 0, 1000);
+    assert_eq!((epoch(&nobody), nobody.quorum.standing()), (Some(view.epoch), Standing::Evicted));
+}
+
 /// S2: the same, of a life that was evicted before anybody had vouched for it. Its name may be forgotten by all that would refuse it.
 #[test]
 fn who_was_never_in_quorum_and_slept_through_that_begins_above_the_floor() {
@@ -83,6 +104,21 @@ fn who_was_never_in_quorum_and_slept_through_that_begins_above_the_floor() {
     hear_part(&mut above, 1, &view, 0, 1000);
     assert!(!above.outputs().contains(&told));
     above.vouched();
+}
+
+/// S2: disks count their lives from one, and who has none takes the time for it, so who is forgotten may be far below the floor. Were
+/// that left where it is, neither whoever slept through its own end nor who refuses it could tell that from another's.
+#[test]
+fn the_floor_rises_with_whoever_is_forgotten() {
+    let mut view = View { floor: Some(life(1_700_000_000_000)), ..later(5, None) };
+    let gone =
+        |incarnation| Gone { incarnation: life(incarnation), cause: Cause::Dead, epoch: Epoch::GENESIS };
+    for number in 0..GONE_MAX {
+        assert!(view.gone.insert(id(&format!("n{number}")), gone(2 + number as u64)));
+    }
+    let next = view.after(&Delta::Leave(subject("x", 9))).expect("applicable");
+    assert!(!next.gone.contains(&id("n0")) && next.gone.contains(&id("x")));
+    assert_eq!(next.floor, Some(life(1_700_000_000_001)));
 }
 
 /// L2: somebody who has just started knows hardly anybody, and takes all others for dead up to the floor. Whoever has seen the

@@ -11,6 +11,7 @@ mod founding;
 mod leases;
 mod names;
 mod opinions;
+mod requests;
 mod rest;
 mod sees;
 mod writes;

@@ -9,9 +9,6 @@ use super::Nanos;
 use super::host::Packet;
 use super::world::{Next, Step, World};
 
-/// As in the driver: for so many intervals a node listens after a conversation.
-const LISTENS_FOR: u32 = 5;
-
 impl World {
     /// A datagram has got to a host, which reads it now or later.
     pub(super) fn arrive(&mut self, to: usize, mut packet: Packet) -> Step {
@@ -47,12 +44,8 @@ impl World {
     /// Whether a process is not woken by what arrives.
     fn rests(&self, index: usize) -> bool {
         let host = &self.hosts[index];
-        let boot = host.now(self.now).boot;
-        let quiet = |node: &Node| {
-            let talks = boot < node.last_conversation() + LISTENS_FOR * self.config.interval();
-            !talks && node.partners() as Nanos >= 3 * self.interval() / self.between_looks() / 2
-        };
-        self.rests && host.node.as_ref().is_some_and(quiet)
+        let now = host.now(self.now).boot;
+        self.rests && host.node.as_ref().is_some_and(|node: &Node| node.can_wait(now))
     }
 
     fn between_looks(&self) -> Nanos {
@@ -66,7 +59,9 @@ impl World {
             return;
         }
         let starved = host.starved;
-        let mut at = if self.rests(index) { host.looked + self.between_looks() } else { self.now };
+        // It has looked again and again since it last found something.
+        let looks = self.now.saturating_sub(host.looked).div_ceil(self.between_looks()).max(1);
+        let mut at = if self.rests(index) { host.looked + looks * self.between_looks() } else { self.now };
         if starved > 0 {
             at += self.rng.between(0, starved);
         }

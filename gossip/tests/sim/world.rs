@@ -488,7 +488,7 @@ impl World {
                 }
                 _ => continue,
             };
-            let up = self.hosts[index].is_up();
+            let up = self.hosts[index].is_up() && !self.hosts[index].leaving;
             if up && self.hosts[index].stored <= wanted {
                 self.start(index, wanted + 1);
                 self.schedule_wake(index);

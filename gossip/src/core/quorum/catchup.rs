@@ -18,6 +18,8 @@ pub(super) struct Catchup {
     reading: Option<Reading>,
     /// The whole view that is being served in parts: it stays the same until nobody has asked for it for a while.
     serving: Option<Serving>,
+    /// Until when a whole view that would end this life is not taken, if one was offered: others may have the steps.
+    spared_until: Option<Duration>,
     /// No other question before this, unless the last one has been answered.
     not_before: Duration,
 }
@@ -55,6 +57,8 @@ impl Catchup {
     const ANSWER_MAX: usize = 8;
     /// For how long an unfinished snapshot is kept ready.
     const SERVED_FOR: Duration = Duration::from_secs(30);
+    /// Steps that end no life are waited for, where it would end one to skip them, for so many ballots' time.
+    const STEPS_SOUGHT_FOR: u32 = 10;
     /// A snapshot that has not grown for so many ballots' time is given up for another.
     const STUCK_AFTER: u32 = 4;
     /// Longer than any view.
@@ -134,7 +138,7 @@ impl<R: Register> Quorum<R> {
     /// Puts a view on the disk; it is in force once it is there.
     fn adopt(&mut self, view: Arc<View>, known: Option<Arc<View>>, decided_here: bool) {
         self.newest_hash = view.hash();
-        self.catchup.reading = None;
+        (self.catchup.reading, self.catchup.spared_until) = (None, None);
         let before = self.journal.view().cloned();
         self.journal.change(|durable| {
             durable.vouch_for_max = durable.vouch_for_max.max(Some(view.vouch_for));
@@ -270,6 +274,14 @@ impl<R: Register> Quorum<R> {
         self.take_whole(&reading);
     }
 
+    /// Whether what lies between may still be learnt step by step. Whoever has just started serves nothing but whole views.
+    fn hopes_for_steps(&mut self, view: &View, known: Option<&View>) -> bool {
+        let near =
+            known.is_some_and(|known| view.epoch.get() - known.epoch.get() <= Catchup::STEPS_MAX as u64);
+        let sought_for = Catchup::STEPS_SOUGHT_FOR * self.settings.ballot_timeout;
+        near && self.now.boot < *self.catchup.spared_until.get_or_insert(self.now.boot + sought_for)
+    }
+
     /// A snapshot is complete: checks it, and takes it in.
     fn take_whole(&mut self, reading: &Reading) {
         let whole: Option<View> = wire::unpack(&reading.bytes).ok();
@@ -289,9 +301,13 @@ impl<R: Register> Quorum<R> {
         let floor_before = known.as_ref().and_then(|view| view.floor);
         let risen =
             view.floor.filter(|&floor| Some(floor) > floor_before && floor >= self.identity.incarnation);
+        if risen.is_some() && self.hopes_for_steps(&view, known.as_deref()) {
+            return;
+        }
+        let unvoted = risen.is_some() && self.outslept_floor();
         self.adopt(Arc::new(view), known, false);
-        if let Some(floor) = risen {
-            self.outslept_floor(floor);
+        if let Some(floor) = risen.filter(|_| unvoted) {
+            self.outputs.push(Output::BelowFloor { floor }, self.journal.version());
         }
     }
 }

@@ -151,7 +151,7 @@ impl<R: Register> Quorum<R> {
 
     /// Asks for other voters.
     pub fn change_voters(&mut self, voters: Names) {
-        self.go_for(Wish::Change { voters });
+        self.go_for(Wish::Change { voters, since: Epoch::GENESIS });
     }
 
     /// Asks that vouchers be good for so long from now on.
@@ -161,7 +161,7 @@ impl<R: Register> Quorum<R> {
 
     /// Asks that a seal be taken back.
     pub fn unseal(&mut self) {
-        self.go_for(Wish::Unseal);
+        self.go_for(Wish::Unseal { since: Epoch::GENESIS });
     }
 
     fn go_for(&mut self, wish: Wish) {
@@ -309,8 +309,8 @@ impl<R: Register> Quorum<R> {
         match &errand.wish {
             Wish::Leave => view.is_gone(&self.identity.id, self.identity.incarnation),
             Wish::SetVouch { length } => view.vouch_for == *length,
-            Wish::Unseal => view.electorate.next.is_none(),
-            Wish::Change { voters } => {
+            Wish::Unseal { .. } => view.electorate.next.is_none(),
+            Wish::Change { voters, .. } => {
                 let names: Vec<_> = view.electorate.voters.iter().map(|(_, name)| name).collect();
                 // The same names may stand for other disks.
                 errand.electorate < Some(view.electorate.since)
@@ -366,7 +366,9 @@ impl<R: Register> Quorum<R> {
                 Wanted::Grant { .. } | Wanted::Held { .. } => {}
             }
         }
-        errands.extend(self.leases.errand.clone());
+        // Dated each time it is asked for: the wish outlives what it was about at first.
+        let dated = |errand: Errand| Errand { wish: errand.wish.dated(view.electorate.since), ..errand };
+        errands.extend(self.leases.errand.clone().map(dated));
         errands
     }
 

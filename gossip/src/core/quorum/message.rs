@@ -166,6 +166,8 @@ pub enum Wish {
     Change {
         /// Their names.
         voters: Names,
+        /// Instead of those that have been the voters since then.
+        since: Epoch,
     },
     /// Vouchers of another length.
     SetVouch {
@@ -173,7 +175,30 @@ pub enum Wish {
         length: VouchFor,
     },
     /// That a seal be taken back.
-    Unseal,
+    Unseal {
+        /// The view that it came with.
+        since: Epoch,
+    },
+}
+
+impl Wish {
+    /// The same of the voters, or the seal, that there have been since then: where those have changed, it is void.
+    #[must_use]
+    pub(super) fn dated(self, since: Epoch) -> Self {
+        match self {
+            Self::Change { voters, .. } => Self::Change { voters, since },
+            Self::Unseal { .. } => Self::Unseal { since },
+            other => other,
+        }
+    }
+
+    /// Whether what it is about has changed: a late copy of a request is not obeyed again.
+    pub(super) fn is_void(&self, present: Epoch) -> bool {
+        match self {
+            Self::Change { since, .. } | Self::Unseal { since } => *since != present,
+            _ => false,
+        }
+    }
 }
 
 /// Why a request was denied.

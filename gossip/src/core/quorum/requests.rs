@@ -50,7 +50,7 @@ impl Request {
                 Delta::Leave(Subject { id: self.owner.id.clone(), incarnation: self.owner.incarnation })
             }
             Wish::SetVouch { length } => Delta::SetVouch(*length),
-            Wish::Unseal => Delta::Unseal,
+            Wish::Unseal { .. } => Delta::Unseal,
             Wish::Change { .. } => return None,
         })
     }
@@ -64,7 +64,10 @@ impl<R: Register> Quorum<R> {
             self.serve(from, None);
             return;
         }
-        if let Wish::Change { voters } = wish {
+        if wish.is_void(view.electorate.since) {
+            return;
+        }
+        if let Wish::Change { voters, .. } = wish {
             self.begin_change(&view, from, number, voters);
             return;
         }
@@ -94,7 +97,9 @@ impl<R: Register> Quorum<R> {
         let mut denied = Vec::new();
         let mut ripe = None;
         self.requests.waiting.retain(|request| {
-            let Some(delta) = request.delta() else { return false };
+            let Some(delta) = request.delta().filter(|_| !request.wish.is_void(view.electorate.since)) else {
+                return false;
+            };
             match view.after(&delta) {
                 Ok(_) => {
                     ripe = ripe.take().or(Some(delta));

@@ -5,7 +5,6 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::clock::Moment;
-use super::journal::Output;
 use super::view::{Cause, Epoch, View, VouchFor};
 use super::vouched::lease_of;
 use super::{Quorum, Register};
@@ -57,14 +56,11 @@ impl<R: Register> Quorum<R> {
     }
 
     /// Among the views that were skipped may have been the end of this life, and what made room on record for others since. One that
-    /// was in quorum counts itself out; another never counts itself in, and has to begin above the floor.
-    pub(super) fn outslept_floor(&mut self, floor: Incarnation) {
-        if self.stand.standing == Standing::Unvoted {
-            self.below_floor = true;
-            self.outputs.push(Output::BelowFloor { floor }, self.journal.version());
-        } else {
-            self.hear_of_own_end();
-        }
+    /// was in quorum counts itself out; another never counts itself in, and has to begin above the floor: that is what it returns.
+    pub(super) fn outslept_floor(&mut self) -> bool {
+        self.hear_of_own_end();
+        self.below_floor |= !self.ended;
+        !self.ended
     }
 
     /// Whether this life was in quorum and has seen the record of the dead fill up to this floor without being on it: decided

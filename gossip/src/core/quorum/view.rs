@@ -375,12 +375,13 @@ impl View {
         debug_assert!(fits, "the floor made room");
     }
 
-    /// Forgets the name whose lives ended lowest; from now on newcomers must be above that.
+    /// Forgets the name whose lives ended lowest; from now on newcomers must be above that. The floor rises each time, so that whoever
+    /// has seen it at some height knows of all who were forgotten by then.
     fn raise_floor(&mut self) {
         let lowest = self.gone.iter().min_by_key(|(_, gone)| (gone.incarnation, gone.epoch));
         let Some((id, incarnation)) = lowest.map(|(id, gone)| (id.clone(), gone.incarnation)) else { return };
         self.gone.remove(&id);
-        self.floor = self.floor.max(Some(incarnation));
+        self.floor = self.floor.map(Incarnation::next).max(Some(incarnation));
     }
 
     fn grant(&mut self, lease: &LeaseName, owner: &Identity, request: u64) -> Result<(), Inapplicable> {
