@@ -132,7 +132,7 @@ impl Node {
         })
     }
 
-    /// Whether datagrams may be left unread for [`between_looks`](super::between_looks) at `now`, on the `boot` clock, if it will
+    /// Whether datagrams may be left unread for [`between_looks`] at `now`, on the `boot` clock, if it will
     /// be known then when they arrived: for five intervals there have been nothing but heartbeats, so that nobody waits for an answer; what
     /// others vouch for is far from running out; and so many heartbeats come that to look for them is less work than to be woken by each.
     pub fn can_wait(&self, now: Duration) -> bool {
