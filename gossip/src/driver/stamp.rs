@@ -1,6 +1,7 @@
 //! When a datagram arrived, as the system noted it: whoever reads it later, for having been busy or asleep, still learns how
 //! punctual its sender was.
 
+#[cfg(unix)]
 use std::io;
 use std::net::SocketAddr;
 #[cfg(unix)]
