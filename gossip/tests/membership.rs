@@ -378,6 +378,37 @@ fn one_bad_link_is_not_a_dead_node() {
     assert_well(&world);
 }
 
+/// S8: a process that was stopped soon after it met somebody had no time to hear it, however long that is ago by the clock.
+#[test]
+fn a_pause_is_no_time_in_which_a_new_acquaintance_could_have_been_heard() {
+    let mut world = World::new(config(100).build().expect("valid"), 4, 12);
+    world.network.rules.push((0, Rule::OneWay(vec![1], vec![3])));
+    (0..3).for_each(|host| {
+        world.start(host, 1);
+        world.drain(host);
+    });
+    world.run_for(Duration::from_secs(5));
+    world.start(3, 1);
+    world.drain(3);
+    world.run_for(Duration::from_millis(500));
+    let own = world.hosts[3].id.clone();
+    let knows = |world: &World| {
+        let member = world.hosts[3].node.as_ref().and_then(|node| node.member(&world.hosts[1].id));
+        member.is_some_and(|member| member.opinion == Some(Opinion::Unsure))
+    };
+    assert!(knows(&world), "it has met the one that it cannot hear");
+    world.pause(3);
+    world.run_for(Duration::from_secs(9));
+    world.unpause(3);
+    let doubted = |all: &[(usize, Event)]| {
+        all.iter().any(|(_, event)| {
+            matches!(event, Event::Opinion { observer, target, .. } if *observer == own && target.as_str() == "n1")
+        })
+    };
+    assert!(!doubted(&events(&mut world, SECOND / 4)), "it has been awake for less than a second");
+    assert!(doubted(&events(&mut world, SECOND)), "by now it has not heard it for a second");
+}
+
 #[test]
 fn a_node_cut_off_from_everybody_doubts_itself() {
     let mut world = cluster(8, 11);

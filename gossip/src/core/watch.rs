@@ -43,11 +43,10 @@ impl Node {
         let interval = self.config.interval;
         let horizon = now + interval;
         let level = self.config.probe_threshold;
-        let first_sign = FIRST_SIGN * interval;
         for peer in self.peers.iter_mut().filter(|peer| peer.neighbour && peer.look_at == Duration::MAX) {
             let excused = peer.excused.unwrap_or_default();
             if peer.heard.is_none() {
-                peer.look_at = (peer.met + first_sign).max(excused);
+                peer.look_at = peer.silent_for(FIRST_SIGN * interval).max(excused);
             } else if excused > Duration::ZERO {
                 peer.look_at = excused;
             } else {
@@ -96,6 +95,11 @@ impl Node {
             peer.excuse_ends(now);
         }
         if peer.heard.is_none() {
+            // What this process has slept through meanwhile is no time in which it could have heard anybody.
+            let first_sign = peer.silent_for(FIRST_SIGN * interval);
+            if now < first_sign {
+                return first_sign;
+            }
             self.report_never_heard(at);
             return now + LOOK_AGAIN * interval;
         }

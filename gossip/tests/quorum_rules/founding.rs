@@ -1,10 +1,10 @@
 //! Founders that lost their disks, or missed the beginning (I1).
 
 use gossip::core::quorum::{
-    Delta, Durable, Founders, Message, Output, Quorum, Recipient, Settings, Start, View,
+    Delta, Durable, Founders, Message, Output, Quorum, Recipient, Settings, Start, View, VouchFor,
 };
 use gossip::core::register::Paxos;
-use gossip::{BootId, Identity, Now};
+use gossip::{BootId, GenesisId, Identity, Now};
 
 use crate::bench::{Bench, settings};
 use crate::names::{MS, disk, genesis, id, life, subjects, voters};
@@ -27,14 +27,19 @@ fn wiped_founder(found: Durable) -> Bench {
     bench
 }
 
+/// Whether it has said that a list is on its disk.
+fn says_list(bench: &mut Bench) -> bool {
+    let says = |output: &Output| matches!(output, Output::Send { message: Message::Founding { .. }, .. });
+    bench.outputs().iter().any(says)
+}
+
 #[test]
 fn a_wiped_founder_does_not_found_again_what_others_have_founded() {
     let mut voter = wiped_founder(Durable::default());
     voter.quorum.handle_epoch(Recipient::Voter(disk(2)), Some(voter.chain.epoch));
     voter.wait(100 * MS);
     voter.write(true);
-    let agrees = |output: &Output| matches!(output, Output::Send { message: Message::Founding { .. }, .. });
-    assert!(!voter.outputs().iter().any(agrees), "this disk is bound to a list that can never be complete");
+    assert!(!says_list(&mut voter), "this disk is bound to a list that can never be complete");
 }
 
 #[test]
@@ -71,7 +76,62 @@ fn a_view_on_its_way_to_the_disk_ends_the_founding() {
     let list = Founders { voters: voters([(4, "a"), (2, "b"), (3, "c")]), vouch_for: genesis().vouch_for };
     voter.hear(3, Message::Founding { founders: list, complete: false });
     voter.write(true);
-    let agrees = |output: &Output| matches!(output, Output::Send { message: Message::Founding { .. }, .. });
-    assert!(!voter.outputs().iter().any(agrees));
+    assert!(!says_list(&mut voter));
     assert_eq!(voter.quorum.view().map(|view| view.genesis), Some(known.genesis));
+}
+
+/// What a founder with a new disk has agreed to, and the list that the others had agreed to before.
+fn lists() -> (Founders, Founders) {
+    let list = |own: u8| Founders {
+        voters: voters([(own, "a"), (2, "b"), (3, "c")]),
+        vouch_for: genesis().vouch_for,
+    };
+    (list(4), list(1))
+}
+
+/// Shows it, from the voter with that disk, the history which began with the other list; what it has stored then.
+fn shown_history(voter: &mut Bench, by: u8) -> Option<View> {
+    voter.chain = lists().1.view();
+    let (view, hash) = (voter.chain.clone(), voter.chain.hash());
+    let whole = gossip::wire::pack(&view);
+    let (len, part) = (whole.len() as u32, gossip::wire::Bytes::of(&whole));
+    voter.hear(by, Message::Snapshot { epoch: view.epoch, hash, len, at: 0, part });
+    voter.write(true);
+    voter.quorum.view().map(|view| View::clone(view))
+}
+
+/// I1: it lost its disk after it had said that the first list was on it, so the others may found with that; and its new disk has
+/// agreed to a list that they never will agree to.
+#[test]
+fn a_list_is_void_once_a_disk_on_it_is_bound_to_another() {
+    let (ours, theirs) = lists();
+    let agreed = Durable { founders: Some(ours), ..Durable::default() };
+    // Not on the word of somebody else: all that are on the list may be about to found with it.
+    assert_eq!(shown_history(&mut wiped_founder(agreed.clone()), 9), None);
+    // Who is on the list shows the history itself, or has only said what it is bound to.
+    assert_eq!(shown_history(&mut wiped_founder(agreed.clone()), 2), Some(theirs.view()));
+    let mut voter = wiped_founder(agreed);
+    voter.hear(3, Message::Founding { founders: theirs.clone(), complete: false });
+    voter.outputs();
+    voter.wait(1000 * MS);
+    assert!(!says_list(&mut voter), "nothing is left to found with it");
+    assert_eq!(shown_history(&mut voter, 9), Some(theirs.view()));
+}
+
+/// A void list is never founded, and no other takes its place on this disk: it could be the one that completes it.
+#[test]
+fn a_disk_whose_list_is_void_agrees_to_no_other() {
+    let (ours, theirs) = lists();
+    let mut voter = wiped_founder(Durable { founders: Some(ours.clone()), ..Durable::default() });
+    voter.hear(3, Message::Founding { founders: theirs, complete: false });
+    voter.chain.genesis = GenesisId(0);
+    for by in [2, 3] {
+        voter.hear(by, Message::Founding { founders: ours.clone(), complete: true });
+    }
+    let other = Founders { vouch_for: VouchFor::clamped(2000 * MS), ..ours };
+    voter.hear(2, Message::Founding { founders: other, complete: false });
+    voter.wait(1000 * MS);
+    voter.write(true);
+    assert!(!says_list(&mut voter));
+    assert_eq!(voter.quorum.view(), None);
 }

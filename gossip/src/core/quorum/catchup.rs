@@ -286,9 +286,9 @@ impl<R: Register> Quorum<R> {
     fn take_whole(&mut self, reading: &Reading) {
         let whole: Option<View> = wire::unpack(&reading.bytes).ok();
         let sound = |view: &View| {
-            // A founder follows no history but the one it has agreed to.
-            let agreed = self.journal.newest().founders.as_ref().map(super::Founders::id);
-            let genesis = self.journal.newest().view.as_ref().map(|known| known.genesis).or(agreed);
+            // A founder follows no history but the one it has agreed to, as long as there can be one.
+            let known = self.journal.newest().view.as_ref().map(|known| known.genesis);
+            let genesis = known.or_else(|| self.promised());
             let known = genesis.is_none_or(|genesis| genesis == view.genesis);
             view.epoch == reading.epoch && view.hash() == reading.hash && known
         };

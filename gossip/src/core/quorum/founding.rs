@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::founders::Founders;
 use super::journal::Output;
-use super::message::{Message, Names, Recipient};
-use super::view::Voters;
+use super::message::{Envelope, Message, Names, Recipient};
+use super::view::{GenesisId, Voters};
 use super::witness::Witness;
 use super::{Quorum, Register};
 use crate::core::event::Event;
@@ -23,6 +23,8 @@ pub(super) struct Founding {
     pub(super) begun: bool,
     /// This node has yet to hear from those it was told to call: they may know of a history.
     waits: bool,
+    /// The list on this disk will never be complete: a disk on it is bound to another.
+    void: bool,
     /// Whose other list has been reported.
     reported: BTreeSet<StorageId>,
 }
@@ -36,7 +38,7 @@ impl<R: Register> Quorum<R> {
     /// While this node is to found a history: puts the list on the disk, and asks the others whether they have.
     pub(super) fn found(&mut self, witness: &dyn Witness) {
         let now = self.now.boot;
-        let over = self.journal.newest().view.is_some() || self.is_broken();
+        let over = self.journal.newest().view.is_some() || self.is_broken() || self.founding.void;
         if over || self.settings.founders.is_empty() || now < self.founding.next {
             return;
         }
@@ -93,6 +95,25 @@ impl<R: Register> Quorum<R> {
         }
     }
 
+    /// Whether somebody on the list that is on this disk is bound to another list, or to the history of another.
+    ///
+    /// No disk ever agrees to a second list, so this one can never be complete then; nor could it have been before, as whoever follows
+    /// a history of others has agreed to no list, or to one that is void.
+    pub(super) fn hear_of_origin(&mut self, from: StorageId, envelope: &Envelope) {
+        let Some(ours) = &self.journal.newest().founders else { return };
+        let bound_to = match &envelope.message {
+            Message::Founding { founders, .. } => founders.id(),
+            _ => envelope.genesis,
+        };
+        self.founding.void |= ours.has(&from) && bound_to != ours.id() && bound_to != GenesisId(0);
+    }
+
+    /// The history that this node is bound to, if it has agreed to a list that may be complete.
+    pub(super) fn promised(&self) -> Option<GenesisId> {
+        let founders = self.journal.newest().founders.as_ref().filter(|_| !self.founding.void);
+        founders.map(Founders::id)
+    }
+
     pub(super) fn on_founding(
         &mut self,
         sender: Recipient,
@@ -146,7 +167,7 @@ impl<R: Register> Quorum<R> {
     /// Everybody has the list: the first view is in force.
     fn try_open(&mut self) {
         let Some(founders) = self.journal.newest().founders.clone() else { return };
-        if self.journal.newest().view.is_some() || self.journal.is_broken() {
+        if self.journal.newest().view.is_some() || self.journal.is_broken() || self.founding.void {
             return;
         }
         // This node's own agreement counts once it is on the disk.
@@ -202,6 +223,6 @@ impl<R: Register> Quorum<R> {
 impl Founding {
     /// Hashes who has agreed.
     pub(super) fn gist(&self, into: &mut impl std::hash::Hasher) {
-        std::hash::Hash::hash(&self.agreed, into);
+        std::hash::Hash::hash(&(&self.agreed, self.void), into);
     }
 }

@@ -196,6 +196,7 @@ impl<R: Register> Quorum<R> {
             self.refused += 1;
             return;
         }
+        self.hear_of_origin(from, envelope);
         match &envelope.message {
             Message::Founding { founders, complete } => self.on_founding(sender, from, founders, *complete),
             Message::Misfounded { names } => self.on_misfounded(from, names),
