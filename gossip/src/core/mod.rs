@@ -79,7 +79,7 @@ use crate::wire::{self, DATAGRAM_MAX, Encoder, Head, Item, Tag};
 
 /// How long a driver may leave datagrams unread, at most, while there are only heartbeats; answers of others may be late by as much.
 pub fn between_looks(interval: Duration) -> Duration {
-    (interval / 4).min(Duration::from_millis(50))
+    (interval / 2).min(Duration::from_millis(50))
 }
 
 /// What a node needs to come to life.
