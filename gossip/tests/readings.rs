@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use gossip::{ConfigBuilder, Event, Verdict};
 use sim::network::Rule;
+use sim::scale::acquainted::acquainted_by;
 use sim::world::{Step, World, config};
 
 const VOTERS: usize = 5;
@@ -27,8 +28,9 @@ fn reads(world: &World, host: usize, of: usize) -> Verdict {
 }
 
 fn assert_all_read(world: &World, hosts: impl Iterator<Item = usize>, wanted: Verdict) {
+    let up = || (0..world.hosts.len()).filter(|&host| world.hosts[host].node.is_some());
     for host in hosts {
-        for of in 0..world.hosts.len() {
+        for of in up() {
             assert_eq!(reads(world, host, of), wanted, "n{host} of n{of}");
         }
     }
@@ -51,6 +53,28 @@ fn followers_on_rings_read_all_as_alive_and_go_on_doing_so() {
     let mut world = cluster(config(100), 60);
     assert_all_read(&world, 0..60, Verdict::Alive);
     assert_eq!(told(&mut world, Duration::from_secs(30)), 0);
+}
+
+/// More members than events are kept: the newest are told, how many were lost is said, and whoever asks gets all.
+#[test]
+fn what_is_read_of_more_members_than_there_is_room_for_events_is_counted() {
+    let config = config(100).events_max(16).voters((0..VOTERS).map(|n| format!("n{n}")));
+    let mut world = acquainted_by(config, 60, 7, &mut |_, _| {});
+    let (until, mut told, mut lost) = (world.now + 10 * sim::SECOND, 0, 0);
+    while let Some(step) = world.step(until) {
+        let Step::Host(59, events) = step else { continue };
+        for event in events {
+            match event {
+                Event::Verdict { .. } => told += 1,
+                Event::Lagged { lost: more } => lost += more,
+                _ => {}
+            }
+        }
+    }
+    // Undecided at first, and alive once voters are known to be well.
+    assert!(told <= 2 * 16, "{told}");
+    assert!((120..=130).contains(&(told + lost)), "{lost} lost, and {told} told");
+    assert_all_read(&world, 0..60, Verdict::Alive);
 }
 
 #[test]

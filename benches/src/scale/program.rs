@@ -24,8 +24,8 @@ use crate::command_line::command_line;
 #[derive(Debug, Parser)]
 #[command(name = "scale", version)]
 pub struct Arguments {
-    /// Measure cost, founding, a join and a crash in a cluster of N nodes, 100 to 20,000; repeatable
-    #[arg(long, value_name = "N", default_values_t = [100, 1000], value_parser = clap::value_parser!(u32).range(100..=20_000))]
+    /// Measure cost, founding, a join and a crash in a cluster of N nodes, 100 to 100,000; repeatable
+    #[arg(long, value_name = "N", default_values_t = [100, 1000], value_parser = clap::value_parser!(u32).range(100..=100_000))]
     nodes: Vec<u32>,
 
     /// Part a cluster of N nodes into halves for two minutes, and measure until all are one again, 100 to 2,000; repeatable

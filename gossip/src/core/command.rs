@@ -7,8 +7,42 @@ use std::time::Duration;
 use super::Node;
 use super::clock::Now;
 use super::leave::Phase;
+use super::members::Members;
 use super::record::{Record, Status};
 use crate::error::{CommandError, SetError};
+
+/// Members that many nodes are to know from the start, as from the list of a deployment. All that take it in share it.
+///
+/// ```
+/// use gossip::core::Roster;
+///
+/// assert!(Roster::new([]).is_empty());
+/// ```
+#[derive(Debug, Clone)]
+pub struct Roster {
+    members: Members,
+}
+
+impl Roster {
+    /// A list of these; of several records of one name the newest counts, and nobody who has left is on it.
+    pub fn new(records: impl IntoIterator<Item = Arc<Record>>) -> Self {
+        let mut members = Members::new(usize::MAX);
+        for record in records.into_iter().filter(|record| record.status != Status::Left) {
+            members.learn(record, Duration::ZERO);
+        }
+        Self { members }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Whether there is nobody.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
 
 impl Node {
     /// Sets one of this node's metadata; true if that changed anything.
@@ -77,6 +111,26 @@ impl Node {
         self.revision += 1;
     }
 
+    /// The same of a whole list, which many nodes may take in. On a node that knows nobody yet, it takes no more room than a few pointers
+    /// until something on it changes.
+    pub fn introduce_all(&mut self, now: Now, roster: &Roster) {
+        let known = roster.members.record(self.key).is_none_or(|record| record.identity == self.identity);
+        let fits = roster.members.len() < self.config.members_max;
+        if self.members.len() > 1 || !known || !fits {
+            let records = roster.members.iter().map(|(_, slot)| slot.record.clone());
+            return self.introduce(now, records);
+        }
+        self.advance(now);
+        let own = self.record().clone();
+        self.members.take_over(&roster.members, own, self.now.boot);
+        for key in self.members.keys().filter(|&key| key != self.key) {
+            self.readings.start_over(key);
+            self.rings.add(key);
+        }
+        self.meet_neighbours();
+        self.revision += 1;
+    }
+
     /// Says that this node will be silent for up to `max` on purpose; its observers hold back that long.
     ///
     /// It ends when [`resume`](Self::resume) is called, when the node notices that it has been paused, or by itself.
@@ -123,5 +177,100 @@ impl Node {
             }
             Phase::Stopped { superseded: true } => Err(CommandError::Superseded),
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::expect_used, reason = "helpers of tests are tests")]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::core::Setup;
+    use crate::core::identity::{BootId, Identity, Incarnation, Key, NodeId, StorageId, Version};
+    use crate::core::quorum::Durable;
+    use crate::core::record::Metadata;
+
+    const NOW: Duration = Duration::ZERO;
+
+    fn record(number: u8, incarnation: u64) -> Arc<Record> {
+        let identity = Identity {
+            id: NodeId::new(format!("n{number}")).expect("a name"),
+            storage: StorageId::default(),
+            incarnation: Incarnation::new(incarnation).expect("in range"),
+            boot: BootId([number; 16]),
+        };
+        let addr = SocketAddr::from(([10, 0, 0, number], 7000));
+        let metadata = Metadata::default();
+        Arc::new(Record { identity, version: Version::FIRST, addr, status: Status::Running, metadata })
+    }
+
+    /// The first node, in its second life, of a cluster that is too large for a full mesh.
+    fn node(members_max: usize) -> Node {
+        let first = record(0, 2);
+        let config = Config::builder("many").full_mesh_max(8).members_max(members_max);
+        let setup = Setup {
+            config: config.build().expect("valid"),
+            identity: first.identity.clone(),
+            addr: first.addr,
+            seeds: Vec::new(),
+            metadata: Metadata::default(),
+            durable: Durable::default(),
+            rng_seed: 1,
+        };
+        Node::new(Now::from(NOW), setup)
+    }
+
+    fn roster(own: u64) -> Roster {
+        Roster::new((1..40).map(|number| record(number, 1)).chain([record(0, own)]))
+    }
+
+    fn peers(node: &Node) -> Vec<Key> {
+        let mut keys: Vec<Key> =
+            node.peers.iter().filter(|peer| peer.neighbour).map(|peer| peer.key).collect();
+        keys.sort_unstable();
+        keys
+    }
+
+    fn known(node: &Node) -> Vec<Identity> {
+        node.members().map(|member| member.record.identity.clone()).collect()
+    }
+
+    #[test]
+    fn a_roster_introduces_its_members_as_one_by_one() {
+        let mut expected = node(100);
+        expected.introduce(Now::from(NOW), (1..40).map(|number| record(number, 1)));
+        // With its own life on it, with one before, with none after it; and to a node that knows somebody already.
+        for (own, acquainted) in [(2, false), (1, false), (3, false), (2, true)] {
+            let mut node = node(100);
+            if acquainted {
+                node.introduce(Now::from(NOW), [record(7, 1)]);
+            }
+            node.introduce_all(Now::from(NOW), &roster(own));
+            assert_eq!(known(&node), known(&expected), "{own}, {acquainted}");
+            assert_eq!(peers(&node), peers(&expected));
+            assert_eq!(node.members.digest(), expected.members.digest());
+            assert_eq!(node.record().identity, record(0, 2).identity);
+        }
+    }
+
+    #[test]
+    fn what_one_node_learns_the_others_that_share_a_roster_do_not() {
+        let roster = roster(2);
+        let (mut one, mut other) = (node(100), node(100));
+        one.introduce_all(Now::from(NOW), &roster);
+        other.introduce_all(Now::from(NOW), &roster);
+        one.introduce(Now::from(NOW), [record(7, 2), record(50, 1)]);
+        assert_eq!((one.members.len(), other.members.len(), roster.len()), (41, 40, 40));
+        let life =
+            |node: &Node| node.members.record(record(7, 1).identity.id.key()).map(|r| r.identity.incarnation);
+        assert!(life(&one) > life(&other));
+        assert_ne!(one.members.digest(), other.members.digest());
+    }
+
+    #[test]
+    fn no_more_members_are_taken_in_than_there_may_be() {
+        let mut node = node(20);
+        node.introduce_all(Now::from(NOW), &roster(2));
+        assert_eq!(node.members.len(), 20);
     }
 }

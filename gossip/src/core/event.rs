@@ -218,8 +218,21 @@ pub(crate) struct Events {
 }
 
 impl Events {
+    /// Room for so many is kept when there are none.
+    const KEPT: usize = 64;
+
     pub(crate) fn new(max: usize) -> Self {
         Self { queue: VecDeque::new(), max, lost: 0 }
+    }
+
+    /// At most so many are kept.
+    pub(crate) fn max(&self) -> usize {
+        self.max
+    }
+
+    /// Counts one as lost that so many will follow that it would be dropped at once.
+    pub(crate) fn lose(&mut self) {
+        self.lost += 1;
     }
 
     pub(crate) fn push(&mut self, event: Event) {
@@ -233,8 +246,33 @@ impl Events {
     /// The loss is reported first: it lies before everything that is left.
     pub(crate) fn pop(&mut self) -> Option<Event> {
         match std::mem::take(&mut self.lost) {
-            0 => self.queue.pop_front(),
+            0 => {
+                let event = self.queue.pop_front();
+                if self.queue.is_empty() && self.queue.capacity() > Self::KEPT {
+                    // What a crowd of events took is not needed every day.
+                    self.queue = VecDeque::new();
+                }
+                event
+            }
             lost => Some(Event::Lagged { lost }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_for_a_crowd_of_events_is_given_back() {
+        let mut events = Events::new(1_000);
+        (0..2_000).for_each(|_| events.push(Event::Ready));
+        assert!(matches!(events.pop(), Some(Event::Lagged { lost: 1_000 })));
+        assert_eq!(std::iter::from_fn(|| events.pop()).count(), 1_000);
+        assert_eq!(events.queue.capacity(), 0);
+        // For a few it is kept.
+        events.push(Event::Ready);
+        events.pop();
+        assert!(events.queue.capacity() > 0);
     }
 }

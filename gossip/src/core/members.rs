@@ -10,14 +10,15 @@ use std::time::Duration;
 use super::identity::{BootId, Incarnation, Key, Life};
 use super::opinion::{Doubt, Opinion, Opinions};
 use super::record::{Record, Status};
+use super::trie::{Trie, place};
 use crate::hash;
 use crate::wire::{Bucket, Stamp, Sums};
 
 /// The members of the cluster, this node included.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Members {
-    slots: BTreeMap<Key, Slot>,
-    lives: BTreeMap<Life, Key>,
+    slots: Trie<Slot>,
+    lives: Trie<Key>,
     left: BTreeMap<Key, Farewell>,
     /// Who left, in the order in which it was learnt.
     left_since: VecDeque<(Duration, Key)>,
@@ -28,7 +29,7 @@ pub(crate) struct Members {
 }
 
 /// One member. There are as many as members on every node, so it is kept small.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Slot {
     pub(crate) record: Arc<Record>,
     pub(crate) opinions: Option<Arc<Opinions>>,
@@ -37,7 +38,7 @@ pub(crate) struct Slot {
 }
 
 /// The last record of a member that left, against older news of it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Farewell {
     record: Arc<Record>,
     learnt: Duration,
@@ -84,8 +85,8 @@ impl Slot {
 impl Members {
     pub(crate) fn new(max: usize) -> Self {
         Self {
-            slots: BTreeMap::new(),
-            lives: BTreeMap::new(),
+            slots: Trie::default(),
+            lives: Trie::default(),
             left: BTreeMap::new(),
             left_since: VecDeque::new(),
             doubters: BTreeSet::new(),
@@ -94,32 +95,38 @@ impl Members {
         }
     }
 
+    /// Begins anew with what is known elsewhere, and one's own record.
+    pub(crate) fn take_over(&mut self, known: &Self, own: Arc<Record>, now: Duration) {
+        *self = Self { max: self.max, ..known.clone() };
+        self.learn(own, now);
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.slots.len()
     }
 
     pub(crate) fn of(&self, key: Key) -> Option<&Slot> {
-        self.slots.get(&key)
+        self.slots.get(key.0)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, &Slot)> {
-        self.slots.iter().map(|(&key, slot)| (key, slot))
+        self.slots.iter().map(|(key, slot)| (Key(key), slot))
     }
 
     pub(crate) fn keys(&self) -> impl Iterator<Item = Key> + Clone {
-        self.slots.keys().copied()
+        self.slots.iter().map(|(key, _)| Key(key))
     }
 
     /// The first member at or after a key, going round.
     pub(crate) fn at_or_after(&self, key: Key) -> Option<(Key, &Slot)> {
-        let found = self.slots.range(key..).next().or_else(|| self.slots.iter().next());
-        found.map(|(&key, slot)| (key, slot))
+        let found = self.slots.range(key.0..=u64::MAX).next().or_else(|| self.slots.iter().next());
+        found.map(|(key, slot)| (Key(key), slot))
     }
 
     /// The record of a member, or the last one of somebody who left.
     pub(crate) fn record(&self, key: Key) -> Option<&Arc<Record>> {
         let left = || self.left.get(&key).map(|farewell| &farewell.record);
-        self.slots.get(&key).map(|slot| &slot.record).or_else(left)
+        self.slots.get(key.0).map(|slot| &slot.record).or_else(left)
     }
 
     pub(crate) fn farewell(&self, key: Key) -> Option<&Arc<Record>> {
@@ -135,15 +142,15 @@ impl Members {
         if record.status == Status::Left {
             return self.retire(key, record, now);
         }
-        let Some(slot) = self.slots.get_mut(&key) else {
+        let Some(slot) = self.slots.get_mut(key.0) else {
             if self.slots.len() >= self.max {
                 return Learnt::Full;
             }
             self.left.remove(&key);
-            self.lives.insert(record.identity.life(), key);
+            self.lives.insert(record.identity.life().0, key);
             let slot = Slot { record, opinions: None, accusers: 0 };
             self.digest.add(key, slot.hash(key));
-            self.slots.insert(key, slot);
+            self.slots.insert(key.0, slot);
             self.recount(key);
             return Learnt::New;
         };
@@ -151,8 +158,8 @@ impl Members {
         self.digest.remove(key, slot.hash(key));
         let before = std::mem::replace(&mut slot.record, record);
         if reborn {
-            self.lives.remove(&before.identity.life());
-            self.lives.insert(slot.record.identity.life(), key);
+            self.lives.remove(before.identity.life().0);
+            self.lives.insert(slot.record.identity.life().0, key);
         }
         self.digest.add(key, slot.hash(key));
         if reborn { Learnt::Reborn(before) } else { Learnt::Newer(before) }
@@ -203,8 +210,8 @@ impl Members {
 
     /// Takes a member out, and what it said with it.
     pub(crate) fn remove(&mut self, key: Key) -> Option<Arc<Record>> {
-        let slot = self.slots.remove(&key)?;
-        self.lives.remove(&slot.record.identity.life());
+        let slot = self.slots.remove(key.0)?;
+        self.lives.remove(slot.record.identity.life().0);
         self.digest.remove(key, slot.hash(key));
         self.doubters.remove(&key);
         let doubts = slot.opinions.iter().flat_map(|o| o.doubts.iter());
@@ -233,7 +240,7 @@ impl Members {
     /// replaces, or none if it was not taken.
     pub(crate) fn learn_opinions(&mut self, set: &Arc<Opinions>) -> Option<Option<Arc<Opinions>>> {
         let key = set.observer;
-        let slot = self.slots.get_mut(&key)?;
+        let slot = self.slots.get_mut(key.0)?;
         let newer = slot.opinions.as_ref().is_none_or(|known| known.version < set.version);
         if slot.record.identity.incarnation != set.incarnation || !newer {
             return None;
@@ -247,7 +254,7 @@ impl Members {
 
     /// Drops the opinions of an observer whose life has ended, and the accusations against that life.
     pub(crate) fn drop_opinions(&mut self, key: Key) -> Option<Arc<Opinions>> {
-        let slot = self.slots.get_mut(&key)?;
+        let slot = self.slots.get_mut(key.0)?;
         self.digest.remove(key, slot.hash(key));
         let before = slot.opinions.take();
         self.digest.add(key, slot.hash(key));
@@ -277,22 +284,23 @@ impl Members {
 
     /// Counts the accusers of a member afresh: opinions may have come before the record they are about.
     fn recount(&mut self, key: Key) {
-        let Some(slot) = self.slots.get(&key) else { return };
+        let Some(slot) = self.slots.get(key.0) else { return };
         let incarnation = slot.record.identity.incarnation;
         let accusing = |o: &Key| {
-            let doubt = self.slots.get(o).and_then(|slot| slot.opinions.as_ref()).and_then(|set| set.of(key));
+            let doubt =
+                self.slots.get(o.0).and_then(|slot| slot.opinions.as_ref()).and_then(|set| set.of(key));
             doubt.is_some_and(|d| d.opinion == Opinion::Suspect && d.incarnation == incarnation)
         };
         let accusers = self.doubters.iter().filter(|o| accusing(o)).count() as u16;
-        if let Some(slot) = self.slots.get_mut(&key) {
+        if let Some(slot) = self.slots.get_mut(key.0) {
             slot.accusers = accusers;
         }
     }
 
     /// What an observer publishes about a member's present life, if that is a doubt.
     pub(crate) fn doubt(&self, observer: Key, member: Key) -> Option<&Doubt> {
-        let doubt = self.slots.get(&observer)?.opinions.as_ref()?.of(member)?;
-        let incarnation = self.slots.get(&member)?.record.identity.incarnation;
+        let doubt = self.slots.get(observer.0)?.opinions.as_ref()?.of(member)?;
+        let incarnation = self.slots.get(member.0)?.record.identity.incarnation;
         (doubt.incarnation == incarnation).then_some(doubt)
     }
 
@@ -301,13 +309,19 @@ impl Members {
         self.doubters.iter().filter_map(move |&observer| Some((observer, self.doubt(observer, member)?)))
     }
 
+    /// Whom anybody publishes a doubt about, in whatever life, once for each doubt.
+    pub(crate) fn doubt_targets(&self) -> impl Iterator<Item = Key> {
+        let said = self.doubters.iter().filter_map(|observer| self.slots.get(observer.0)?.opinions.as_ref());
+        said.flat_map(|opinions| opinions.doubts.iter()).map(|doubt| doubt.target)
+    }
+
     /// Members of whom at least so many observers publish that they doubt them, in order: those who suspect them, and those
     /// who should hear them and never have.
     pub(crate) fn doubted(&self, by_at_least: usize) -> Vec<Key> {
         let mut doubters: BTreeMap<Key, usize> = BTreeMap::new();
-        let said = self.doubters.iter().filter_map(|observer| self.slots.get(observer)?.opinions.as_ref());
+        let said = self.doubters.iter().filter_map(|observer| self.slots.get(observer.0)?.opinions.as_ref());
         for doubt in said.flat_map(|opinions| opinions.doubts.iter()) {
-            let known = self.slots.get(&doubt.target).map(|slot| slot.record.identity.incarnation);
+            let known = self.slots.get(doubt.target.0).map(|slot| slot.record.identity.incarnation);
             if known == Some(doubt.incarnation) {
                 *doubters.entry(doubt.target).or_default() += 1;
             }
@@ -317,7 +331,7 @@ impl Members {
 
     /// The member that lives this life.
     pub(crate) fn by_life(&self, life: Life) -> Option<Key> {
-        self.lives.get(&life).copied()
+        self.lives.get(life.0).copied()
     }
 
     /// The digest of everything, by its upper half; [`Self::sums`] shows lower halves, so that two tables that agree here
@@ -330,7 +344,7 @@ impl Members {
     pub(crate) fn sums(&self, bucket: Option<Bucket>) -> Sums {
         match bucket {
             None => Sums::from_fn(|i| self.digest.buckets[i] as u32),
-            Some(bucket) => Sums::from_fn(|i| self.digest.leaves[64 * bucket.index() + i] as u32),
+            Some(bucket) => Sums::from_fn(|i| self.digest.leaves[bucket.index()][i] as u32),
         }
     }
 
@@ -338,38 +352,39 @@ impl Members {
     pub(crate) fn stamps(&self, first: Key, last: Key) -> impl Iterator<Item = Stamp> {
         // A range that is empty the wrong way round would panic.
         let last = last.max(first);
-        self.slots.range(first..=last).map(|(&key, slot)| slot.stamp(key))
+        self.slots.range(first.0..=last.0).map(|(key, slot)| slot.stamp(Key(key)))
     }
 }
 
 /// Applies a change to the number of accusers that a doubt touches, if it is an accusation of a present life.
-fn count(slots: &mut BTreeMap<Key, Slot>, doubt: &Doubt, change: impl Fn(u16) -> u16) {
+fn count(slots: &mut Trie<Slot>, doubt: &Doubt, change: impl Fn(u16) -> u16) {
     if doubt.opinion != Opinion::Suspect {
         return;
     }
-    if let Some(slot) = slots.get_mut(&doubt.target)
+    if let Some(slot) = slots.get_mut(doubt.target.0)
         && slot.record.identity.incarnation == doubt.incarnation
     {
         slot.accusers = change(slot.accusers);
     }
 }
 
-/// Sums of hashes over a tree of 64 × 64 parts of the key space. A change costs three additions.
-#[derive(Debug)]
+/// Sums of hashes over a tree of 64 × 64 parts of the key space, which copies share. A change costs three additions.
+#[derive(Debug, Clone)]
 struct Digest {
-    leaves: Box<[u64]>,
+    leaves: Vec<Arc<[u64; 64]>>,
     buckets: [u64; 64],
     root: u64,
 }
 
 impl Digest {
     fn new() -> Self {
-        Self { leaves: vec![0; 4096].into_boxed_slice(), buckets: [0; 64], root: 0 }
+        Self { leaves: std::iter::repeat_n(Arc::new([0; 64]), 64).collect(), buckets: [0; 64], root: 0 }
     }
 
     fn add(&mut self, key: Key, hash: u64) {
-        let leaf = (key.0 >> 52) as usize;
-        for sum in [&mut self.leaves[leaf], &mut self.buckets[leaf / 64], &mut self.root] {
+        let (bucket, leaf) = place(key.0);
+        let leaf = &mut Arc::make_mut(&mut self.leaves[bucket])[leaf];
+        for sum in [leaf, &mut self.buckets[bucket], &mut self.root] {
             *sum = sum.wrapping_add(hash);
         }
     }

@@ -61,7 +61,10 @@ impl Node {
         }
         let learnt = self.members.learn(record.clone(), self.now.boot);
         match &learnt {
-            Learnt::New => self.on_joined(key, record),
+            Learnt::New => {
+                self.readings.start_over(key);
+                self.on_joined(key, record);
+            }
             Learnt::Reborn(former) => {
                 self.note_disk(former);
                 let former = former.identity.clone();
@@ -218,6 +221,7 @@ impl Node {
     pub(super) fn introduce_one(&mut self, record: Arc<Record>) {
         let key = record.identity.id.key();
         if matches!(self.members.learn(record, self.now.boot), Learnt::New) {
+            self.readings.start_over(key);
             self.rings.add(key);
         }
     }

@@ -33,6 +33,7 @@ mod peer;
 mod probe;
 mod query;
 pub mod quorum;
+mod readings;
 pub(crate) mod record;
 pub mod register;
 mod rings;
@@ -40,10 +41,12 @@ mod rng;
 mod sight;
 mod sync;
 mod timer;
+mod trie;
 pub(crate) mod verdict;
 mod voting;
 mod watch;
 
+pub use command::Roster;
 pub use outbox::Transmit;
 pub use query::{Link, Member};
 
@@ -67,13 +70,13 @@ use self::pause::Pace;
 use self::peer::Peers;
 use self::probe::Reach;
 use self::quorum::{Durable, Quorum, Start, Subject};
+use self::readings::Readings;
 use self::record::{Metadata, Record, Status};
 use self::register::Paxos;
 use self::rings::Rings;
 use self::rng::Rng;
 use self::sync::Sync;
 use self::timer::{Timer, Timers};
-use self::verdict::Readings;
 use crate::config::Config;
 use crate::wire::{self, DATAGRAM_MAX, Encoder, Head, Item, Tag};
 

@@ -1,16 +1,15 @@
 //! Verdicts: what is decided of a member, and what can be read where nothing is.
 //!
 //! *Dead*, *left* and *suspended* are decided, in views, and the same everywhere in the same order. *Alive* and *undecided*
-//! are this node's own readings of what voters were known to think a moment ago, with some hysteresis.
+//! are this node's own readings of what voters were known to think a moment ago.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use super::Node;
-use super::contact::InTouch;
 use super::event::Event;
 use super::identity::{Incarnation, Key, NodeId};
 use super::opinion::Opinion;
-use super::quorum::{Cause, Epoch, Standing, View};
+use super::quorum::{Cause, Epoch, View};
 
 /// What is to be thought of one life of a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -36,26 +35,6 @@ pub enum Verdict {
     Undecided,
 }
 
-/// Readings as they were last told.
-#[derive(Debug, Default)]
-pub(super) struct Readings {
-    told: BTreeMap<Key, Reading>,
-    /// What they were made of.
-    made_of: Option<(u64, InTouch, Standing, Epoch)>,
-    /// Some reading has changed once, and is told if it stays so.
-    unsteady: bool,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Reading {
-    alive: bool,
-    /// For how many intervals the contrary has been true.
-    contrary: u32,
-}
-
-/// A reading must differ for so many intervals before it is changed.
-const STEADY: u32 = 2;
-
 impl Node {
     /// What is to be thought of a member, or of one that was.
     pub fn verdict(&self, id: &NodeId) -> Verdict {
@@ -71,7 +50,7 @@ impl Node {
         let suspension = incarnation.and_then(|incarnation| view.suspension(id, incarnation));
         match suspension {
             Some(suspension) => Verdict::Suspended { epoch: suspension.since },
-            None if self.readings.told.get(&id.key()).is_some_and(|reading| reading.alive) => Verdict::Alive,
+            None if self.members.of(id.key()).is_some() && self.readings.is_alive(id.key()) => Verdict::Alive,
             None => Verdict::Undecided,
         }
     }
@@ -100,51 +79,58 @@ impl Node {
         }
         decided.sort_by_key(|(epoch, ..)| *epoch);
         for (_, id, incarnation, verdict) in decided {
-            self.readings.told.remove(&id.key());
+            self.readings.start_over(id.key());
             self.say_verdict(&id, incarnation, verdict);
         }
-        self.readings.made_of = None;
+        self.readings.review();
     }
 
     /// Once an interval: reads anew, if anything that readings are made of has changed.
     pub(super) fn read_verdicts(&mut self) {
         let Some(view) = self.quorum.view().cloned() else { return };
         let in_touch = self.voters_in_touch(&view);
-        let made_of = Some((self.revision, in_touch, self.quorum.standing(), view.epoch));
-        if made_of == self.readings.made_of && !self.readings.unsteady {
-            return;
-        }
-        self.readings.made_of = made_of;
-        self.readings.unsteady = false;
-        let members: Vec<(Key, NodeId, Incarnation)> = self
-            .members
-            .iter()
-            .map(|(key, slot)| (key, slot.record.identity.id.clone(), slot.record.identity.incarnation))
-            .collect();
-        self.readings.told.retain(|key, _| members.binary_search_by_key(key, |(k, ..)| *k).is_ok());
+        let grounds = (self.revision, in_touch, self.quorum.standing(), view.epoch);
         let voters = &view.electorate.voters;
         let heard = in_touch.keys(voters);
-        for (key, id, incarnation) in members {
-            if view.is_good(&id, incarnation) {
-                let alive = self.is_alive(voters.len(), &heard, key);
-                self.read(key, &id, incarnation, alive);
+        // Whom nobody doubts, all that are heard trust.
+        let undoubted = is_majority(heard.len(), voters.len());
+        let Some(round) = self.readings.begin(grounds, undoubted) else { return };
+        let looked_at = self.members_to_read(&view);
+        let all: Vec<Key> =
+            if round.told { self.members.keys().collect() } else { looked_at.iter().copied().collect() };
+        for (at, &key) in all.iter().enumerate() {
+            let apart = looked_at.contains(&key);
+            if !apart && at + self.events.max() < all.len() {
+                self.events.lose();
+                continue;
+            }
+            let Some(slot) = self.members.of(key) else { continue };
+            let (id, incarnation) = (slot.record.identity.id.clone(), slot.record.identity.incarnation);
+            let told = if apart {
+                let open = view.is_good(&id, incarnation);
+                let alive = open.then(|| self.is_alive(voters.len(), &heard, key));
+                self.readings.read(round, key, alive)
+            } else {
+                round.told
+            };
+            if told {
+                let alive = self.readings.is_alive(key);
+                let verdict = if alive { Verdict::Alive } else { Verdict::Undecided };
+                self.say_verdict(&id, incarnation, verdict);
             }
         }
     }
 
-    fn read(&mut self, key: Key, id: &NodeId, incarnation: Incarnation, alive: bool) {
-        let first = !self.readings.told.contains_key(&key);
-        let reading = self.readings.told.entry(key).or_insert(Reading { alive, contrary: 0 });
-        reading.contrary = if reading.alive == alive { 0 } else { reading.contrary + 1 };
-        let changed = reading.contrary >= STEADY;
-        self.readings.unsteady |= !changed && reading.contrary > 0;
-        if changed {
-            *reading = Reading { alive, contrary: 0 };
-        }
-        if first || changed {
-            let verdict = if alive { Verdict::Alive } else { Verdict::Undecided };
-            self.say_verdict(id, incarnation, verdict);
-        }
+    /// The members of whom something else may be read than of all others: those that somebody doubts, those on whom something is
+    /// decided, and those of whom something else was read before.
+    fn members_to_read(&mut self, view: &View) -> BTreeSet<Key> {
+        let mut keys: BTreeSet<Key> = self.readings.apart(|key| self.members.of(key).is_some()).collect();
+        let decided = view.suspended.keys().chain(view.gone.keys()).map(NodeId::key);
+        let doubted_here =
+            self.peers.iter().filter(|peer| peer.opinion != Opinion::Trust).map(|peer| peer.key);
+        let others = decided.chain(doubted_here).chain(self.members.doubt_targets());
+        keys.extend(others.filter(|&key| self.members.of(key).is_some()));
+        keys
     }
 
     /// Whether a majority of so many voters trusts a member, of those that were heard. A voter's answers speak for itself.
@@ -155,9 +141,8 @@ impl Node {
         if !self.is_full_mesh() && accusers >= self.config.rings {
             return false;
         }
-        // As `majority` has it, of those that are heard.
         let trusts = |&&voter: &&Key| voter == member || self.opinion_said(voter, member) == Opinion::Trust;
-        2 * heard.iter().filter(trusts).count() > voters
+        is_majority(heard.iter().filter(trusts).count(), voters)
     }
 
     /// What a voter thinks of a member, by its own publication.
@@ -168,4 +153,9 @@ impl Node {
         }
         self.members.doubt(voter, member).map_or(Opinion::Trust, |doubt| doubt.opinion)
     }
+}
+
+/// Whether so many are a majority of voters, as [`Electorate`](super::quorum::Electorate) has it.
+fn is_majority(of: usize, voters: usize) -> bool {
+    2 * of > voters
 }

@@ -1,5 +1,6 @@
 //! The node's side of the quorum: carrying its messages, feeding it observations, and doing what adopted views say.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,8 +10,8 @@ use super::clock::Now;
 use super::event::{Event, Refusal};
 use super::identity::{Identity, Key, Life, NodeId, StorageId};
 use super::quorum::{
-    Cause, Durable, Envelope, GenesisId, Message, Moment, Names, Output, Recipient, Standing, Subject, View,
-    Voters,
+    Cause, Durable, Envelope, GenesisId, Gone, Message, Moment, Names, Output, Recipient, Standing, Subject,
+    View, Voters,
 };
 use super::sight::Sight;
 use super::timer::Timer;
@@ -236,12 +237,12 @@ fn bond(genesis: GenesisId, voter: Life, receiver: Life) -> Key {
 impl Node {
     fn on_adopted(&mut self, view: &Arc<View>, before: Option<&View>, decided_here: bool) {
         self.report_decided(view, before);
-        let over = |key: Key, identity: &Identity| {
-            let gone = view.gone.get(&identity.id).filter(|gone| identity.incarnation <= gone.incarnation)?;
-            (key != self.key).then_some((key, gone.cause == Cause::Left))
+        let over = |(id, gone): (&NodeId, &Gone)| {
+            let identity = &self.members.of(id.key())?.record.identity;
+            let ended = identity.id == *id && identity.incarnation <= gone.incarnation;
+            (ended && *id != self.identity.id).then_some((id.key(), gone.cause == Cause::Left))
         };
-        let buried: Vec<(Key, bool)> =
-            self.members.iter().filter_map(|(key, slot)| over(key, &slot.record.identity)).collect();
+        let buried: BTreeMap<Key, bool> = view.gone.iter().filter_map(over).collect();
         for (key, left) in buried {
             self.bury(key, left);
         }

@@ -1,7 +1,7 @@
 //! The world: hosts, the network between them, and what happens next.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -47,9 +47,9 @@ pub struct World {
     pub network: Network,
     pub rng: Rng,
     /// Of each host: when a fresh heartbeat last came from which other, and when that one had been sent.
-    heard: BTreeMap<usize, BTreeMap<usize, (Nanos, Nanos)>>,
+    heard: HashMap<(usize, usize), (Nanos, Nanos)>,
     /// Every address at which a host has ever been.
-    pub addrs: BTreeMap<SocketAddr, usize>,
+    pub addrs: HashMap<SocketAddr, usize>,
     /// Applied to every datagram as it leaves, by tests of the checkers.
     pub tamper: Option<Tamper>,
     pub log: Option<String>,
@@ -118,7 +118,7 @@ impl World {
             hosts,
             network: Network::new(),
             rng,
-            heard: BTreeMap::new(),
+            heard: HashMap::new(),
             addrs,
             tamper: None,
             log: None,
@@ -381,7 +381,7 @@ impl World {
         if packet.is_heartbeat()
             && let Some(&from) = self.addrs.get(&packet.from)
         {
-            let heard = self.heard.entry(to).or_default().entry(from).or_default();
+            let heard = self.heard.entry((to, from)).or_default();
             // A late one of a former life is no sign of the present one.
             if packet.sent > heard.1 && packet.sent >= self.hosts[from].started {
                 *heard = (self.now, packet.sent);
@@ -514,7 +514,7 @@ impl World {
 
     /// When a fresh heartbeat last came from one host to another; at the beginning if none did.
     pub fn heard(&self, host: usize, from: usize) -> Nanos {
-        self.heard.get(&host).and_then(|heard| heard.get(&from)).map_or(0, |heard| heard.0)
+        self.heard.get(&(host, from)).map_or(0, |heard| heard.0)
     }
 
     /// Runs without faults or checks.

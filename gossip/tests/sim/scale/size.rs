@@ -12,6 +12,8 @@ use super::watch::{self, INTRODUCTION, Watch, run};
 /// How long nodes settle, and how long they are then left alone to see what they send.
 const SETTLE: Nanos = 12 * SECOND;
 const IDLE: Nanos = 10 * SECOND;
+/// From so many on, a fifth of that: what is sent differs from second to second by less than its share of so many nodes.
+const MANY: usize = 50_000;
 /// Whatever is not known by then counts as failed.
 const LIMIT: Nanos = 60 * SECOND;
 const LIMIT_NEWCOMER: Nanos = 120 * SECOND;
@@ -40,7 +42,8 @@ pub struct Size {
 impl Size {
     /// About how far the measurement of so many nodes goes, as it tells those who watch.
     pub fn takes(nodes: usize) -> Nanos {
-        INTRODUCTION * nodes as Nanos + SETTLE + IDLE + 3 * SECOND
+        let (settle, idle) = pace(nodes);
+        INTRODUCTION * nodes as Nanos + settle + idle + 3 * SECOND
     }
 
     /// Measures a cluster of so many nodes; fails if some news never reaches everybody.
@@ -48,12 +51,13 @@ impl Size {
         let mut world = acquainted(nodes, seed, watch);
         let view = |event: &Event| matches!(event, Event::View { .. });
         let [(_, founded)] = spread(&mut world, nodes, [&view], "founding", watch)?;
-        run(&mut world, SETTLE, "settling", watch);
+        let (settle, idle) = pace(nodes);
+        run(&mut world, settle, "settling", watch);
         let before = world.network.stats;
-        run(&mut world, IDLE, "counting what idle nodes send", watch);
+        run(&mut world, idle, "counting what idle nodes send", watch);
         let after = world.network.stats;
         all_read_as_alive(&world)?;
-        let per_node = |sent: u64| sent as f64 / (IDLE / SECOND) as f64 / nodes as f64;
+        let per_node = |sent: u64| sent as f64 / (idle / SECOND) as f64 / nodes as f64;
         let (joined, newcomer) = join(&mut world, nodes, watch)?;
         let [(first, suspected), (_, dead)] = crash(&mut world, nodes, watch)?;
         Ok(Self {
@@ -91,11 +95,23 @@ impl Size {
     }
 }
 
-/// E3: members that are well are read as alive by all, also by those that hear no voter themselves.
+/// How long so many nodes settle, and are left alone.
+fn pace(nodes: usize) -> (Nanos, Nanos) {
+    if nodes < MANY { (SETTLE, IDLE) } else { (SETTLE / 5, IDLE / 5) }
+}
+
+/// Members that a node is asked about, at most.
+const ASKED: usize = 1_000;
+
+/// E3: members that are well are read as alive by all, also by those that hear no voter themselves. Of many, each is
+/// asked about some, and each of all is asked about.
 fn all_read_as_alive(world: &World) -> Result<(), String> {
-    let up = || world.hosts.iter().filter_map(|host| host.node.as_ref().map(|node| (&host.id, node)));
-    for (reader, node) in up() {
-        if let Some((of, _)) = up().find(|(of, _)| node.verdict(of) != Verdict::Alive) {
+    let up: Vec<_> =
+        world.hosts.iter().filter_map(|host| host.node.as_ref().map(|node| (&host.id, node))).collect();
+    let step = up.len().div_ceil(ASKED);
+    for (index, (reader, node)) in up.iter().enumerate() {
+        let mut asked = up.iter().skip(index % step).step_by(step);
+        if let Some((of, _)) = asked.find(|(of, _)| node.verdict(of) != Verdict::Alive) {
             return Err(format!("{reader} reads {:?} of {of}, which is well", node.verdict(of)));
         }
     }
