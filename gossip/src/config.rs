@@ -190,7 +190,8 @@ impl ConfigBuilder {
     /// `threshold`.
     ///
     /// The further below `threshold`, the more time an answer has before it is needed, and the more often one is
-    /// asked for in vain. Nobody is asked about a silence of less than two intervals, unless answers take long.
+    /// asked for in vain. Nobody is asked about a silence of less than two intervals, or as much less as answers may need to
+    /// count: the time there and back, and a tenth of a second, or an interval if that is less, for those who are at rest.
     pub fn probe_threshold(mut self, phi: f64) -> Self {
         self.probe_threshold = Some(phi);
         self

@@ -24,7 +24,7 @@ pub struct Roster {
 }
 
 impl Roster {
-    /// A list of these; of several records of one name the newest counts, and nobody who has left is on it.
+    /// A list of these; of several records of one name the newest counts. Farewells are passed over.
     pub fn new(records: impl IntoIterator<Item = Arc<Record>>) -> Self {
         let mut members = Members::new(usize::MAX);
         for record in records.into_iter().filter(|record| record.status != Status::Left) {
@@ -116,7 +116,7 @@ impl Node {
     pub fn introduce_all(&mut self, now: Now, roster: &Roster) {
         let known = roster.members.record(self.key).is_none_or(|record| record.identity == self.identity);
         let fits = roster.members.len() < self.config.members_max;
-        if self.members.len() > 1 || !known || !fits {
+        if !self.members.is_untouched() || !known || !fits {
             let records = roster.members.iter().map(|(_, slot)| slot.record.clone());
             return self.introduce(now, records);
         }
@@ -251,6 +251,31 @@ mod tests {
             assert_eq!(node.members.digest(), expected.members.digest());
             assert_eq!(node.record().identity, record(0, 2).identity);
         }
+    }
+
+    #[test]
+    fn a_roster_takes_back_no_farewell() {
+        let mut node = node(100);
+        node.introduce(Now::from(NOW), [record(7, 1)]);
+        let mut farewell = Record::clone(&record(7, 1));
+        (farewell.status, farewell.version) = (Status::Left, farewell.version.next());
+        node.learn_record(&Arc::new(farewell), false);
+        assert_eq!(node.members.len(), 1);
+        node.introduce_all(Now::from(NOW), &roster(2));
+        assert_eq!(node.members.len(), 39, "all but the one that has left");
+    }
+
+    /// Others have seen its versions up to some number: what it says next must be above that.
+    #[test]
+    fn a_roster_replaces_no_word_of_the_node_itself() {
+        let mut node = node(100);
+        node.set_metadata(Now::from(NOW), "rack", "12").expect("fits");
+        let own = node.record().clone();
+        let mut later = Record::clone(&own);
+        later.version = later.version.next();
+        let records = (1..40).map(|number| record(number, 1));
+        node.introduce_all(Now::from(NOW), &Roster::new(records.chain([Arc::new(later)])));
+        assert_eq!((node.record(), node.members.len()), (&own, 40));
     }
 
     #[test]

@@ -95,10 +95,20 @@ impl Members {
         }
     }
 
+    /// Whether nothing was ever learnt but one's own record.
+    pub(crate) fn is_untouched(&self) -> bool {
+        let silent = || self.slots.iter().all(|(_, slot)| slot.opinions.is_none());
+        self.len() <= 1 && self.left_since.is_empty() && silent()
+    }
+
     /// Begins anew with what is known elsewhere, and one's own record.
     pub(crate) fn take_over(&mut self, known: &Self, own: Arc<Record>, now: Duration) {
         *self = Self { max: self.max, ..known.clone() };
-        self.learn(own, now);
+        let key = own.identity.id.key();
+        if self.record(key) != Some(&own) {
+            self.remove(key);
+            self.learn(own, now);
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -350,8 +360,6 @@ impl Members {
 
     /// What is known of the members in a range of keys.
     pub(crate) fn stamps(&self, first: Key, last: Key) -> impl Iterator<Item = Stamp> {
-        // A range that is empty the wrong way round would panic.
-        let last = last.max(first);
         self.slots.range(first.0..=last.0).map(|(key, slot)| slot.stamp(Key(key)))
     }
 }

@@ -143,6 +143,10 @@ impl Peer {
         if neighbour && !self.neighbour {
             self.stall(now.saturating_sub(self.last_sign()));
             self.met = now;
+            if self.heard.is_none() {
+                // Its silence begins now.
+                self.stalled = Duration::ZERO;
+            }
             self.look_at = Duration::MAX;
             if self.opinion != Opinion::Trust {
                 // It is of another time; one that counts will be formed.
@@ -325,6 +329,18 @@ mod tests {
         }
         assert!(peer.is_zombie(now, W) && !peer.is_zombie(now - W / 10, W));
         now
+    }
+
+    #[test]
+    fn the_silence_of_a_guest_that_was_never_heard_begins_when_it_becomes_a_neighbour() {
+        let mut peer = peer();
+        peer.stall(W);
+        peer.be_neighbour(false, 10 * W);
+        peer.be_neighbour(true, 20 * W);
+        assert_eq!(peer.silent_for(W), 21 * W);
+        // What this process sleeps through from then on is taken out.
+        peer.stall(3 * W);
+        assert_eq!(peer.silent_for(W), 24 * W);
     }
 
     /// T4: a view that restores somebody starts W anew, and doubles it each time if that happens again soon.

@@ -59,7 +59,9 @@ impl Witness for Sight<'_> {
             Some(Subject { id: identity.id.clone(), incarnation: identity.incarnation })
         };
         let unheard = |p: &Peer| {
-            p.heard.is_none() && !p.waits_for_pause(self.now) && self.now >= p.met + self.config.silence_max
+            p.heard.is_none()
+                && !p.waits_for_pause(self.now)
+                && self.now >= p.silent_for(self.config.silence_max)
         };
         let doubted = |p: &&Peer| {
             let zombie = || p.is_zombie(self.now, self.config.deaf_after);

@@ -98,11 +98,16 @@ impl Node {
         let looked_at = self.members_to_read(&view);
         let all: Vec<Key> =
             if round.told { self.members.keys().collect() } else { looked_at.iter().copied().collect() };
-        for (at, &key) in all.iter().enumerate() {
+        // Of all the others the same is read, and told if it is told of any.
+        let mut others = all.len() - looked_at.len();
+        for key in all {
             let apart = looked_at.contains(&key);
-            if !apart && at + self.events.max() < all.len() {
-                self.events.lose();
-                continue;
+            if !apart {
+                others -= 1;
+                if others >= self.events.max() {
+                    self.events.lose();
+                    continue;
+                }
             }
             let Some(slot) = self.members.of(key) else { continue };
             let (id, incarnation) = (slot.record.identity.id.clone(), slot.record.identity.incarnation);

@@ -115,7 +115,15 @@ fn a_list_is_void_once_a_disk_on_it_is_bound_to_another() {
     voter.outputs();
     voter.wait(1000 * MS);
     assert!(!says_list(&mut voter), "nothing is left to found with it");
+    let (epoch, whole) = (genesis().epoch, gossip::wire::pack(&genesis()));
+    let (hash, len) = (genesis().hash(), whole.len() as u32);
+    voter.hear(9, Message::Snapshot { epoch, hash, len, at: 0, part: gossip::wire::Bytes::of(&whole) });
+    voter.write(true);
+    assert_eq!(voter.quorum.view(), None, "a third history is none of its business");
     assert_eq!(shown_history(&mut voter, 9), Some(theirs.view()));
+    // One of the others has not heard yet that it is complete. There is nothing to be said of the list that was void.
+    voter.hear(3, Message::Founding { founders: theirs, complete: false });
+    assert!(!says_list(&mut voter));
 }
 
 /// A void list is never founded, and no other takes its place on this disk: it could be the one that completes it.

@@ -23,8 +23,8 @@ pub(super) struct Founding {
     pub(super) begun: bool,
     /// This node has yet to hear from those it was told to call: they may know of a history.
     waits: bool,
-    /// The list on this disk will never be complete: a disk on it is bound to another.
-    void: bool,
+    /// If the list on this disk will never be complete: the other one, or its history, that a disk on it is bound to.
+    void: Option<GenesisId>,
     /// Whose other list has been reported.
     reported: BTreeSet<StorageId>,
 }
@@ -38,7 +38,7 @@ impl<R: Register> Quorum<R> {
     /// While this node is to found a history: puts the list on the disk, and asks the others whether they have.
     pub(super) fn found(&mut self, witness: &dyn Witness) {
         let now = self.now.boot;
-        let over = self.journal.newest().view.is_some() || self.is_broken() || self.founding.void;
+        let over = self.journal.newest().view.is_some() || self.is_broken() || self.founding.void.is_some();
         if over || self.settings.founders.is_empty() || now < self.founding.next {
             return;
         }
@@ -80,7 +80,12 @@ impl<R: Register> Quorum<R> {
     fn say_founders(&mut self, to: Option<Recipient>) {
         let Some(founders) = self.journal.newest().founders.clone() else { return };
         // Not with a view of some other history: that has not heard from these founders.
-        let complete = self.journal.newest().view.as_ref().is_some_and(|view| view.genesis == founders.id());
+        let genesis = self.journal.newest().view.as_ref().map(|view| view.genesis);
+        if genesis.is_some_and(|genesis| genesis != founders.id()) {
+            // It was void, and there is nothing to say about it any more.
+            return;
+        }
+        let complete = genesis.is_some();
         let others: Vec<Recipient> = match to {
             Some(to) => vec![to],
             None => founders
@@ -95,7 +100,7 @@ impl<R: Register> Quorum<R> {
         }
     }
 
-    /// Whether somebody on the list that is on this disk is bound to another list, or to the history of another.
+    /// Notes it if somebody on the list that is on this disk is bound to another list, or to the history of another.
     ///
     /// No disk ever agrees to a second list, so this one can never be complete then; nor could it have been before, as whoever follows
     /// a history of others has agreed to no list, or to one that is void.
@@ -105,13 +110,15 @@ impl<R: Register> Quorum<R> {
             Message::Founding { founders, .. } => founders.id(),
             _ => envelope.genesis,
         };
-        self.founding.void |= ours.has(&from) && bound_to != ours.id() && bound_to != GenesisId(0);
+        if ours.has(&from) && bound_to != ours.id() && bound_to != GenesisId(0) {
+            self.founding.void = Some(bound_to);
+        }
     }
 
-    /// The history that this node is bound to, if it has agreed to a list that may be complete.
+    /// The history that this node is bound to, if it has agreed to a list: its own, or that of whoever has made it void.
     pub(super) fn promised(&self) -> Option<GenesisId> {
-        let founders = self.journal.newest().founders.as_ref().filter(|_| !self.founding.void);
-        founders.map(Founders::id)
+        let founders = self.journal.newest().founders.as_ref()?;
+        Some(self.founding.void.unwrap_or_else(|| founders.id()))
     }
 
     pub(super) fn on_founding(
@@ -167,7 +174,7 @@ impl<R: Register> Quorum<R> {
     /// Everybody has the list: the first view is in force.
     fn try_open(&mut self) {
         let Some(founders) = self.journal.newest().founders.clone() else { return };
-        if self.journal.newest().view.is_some() || self.journal.is_broken() || self.founding.void {
+        if self.journal.newest().view.is_some() || self.journal.is_broken() || self.founding.void.is_some() {
             return;
         }
         // This node's own agreement counts once it is on the disk.
