@@ -11,7 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gossip::core::quorum::{
-    Durable, Envelope, GenesisId, Message, Output, Quorum, Recipient, Settings, Start, VouchFor,
+    Durable, Envelope, Founders, GenesisId, Message, Output, Quorum, Recipient, Settings, Start, View,
+    VouchFor,
 };
 use gossip::core::register::Paxos;
 use gossip::wire::Tag;
@@ -26,6 +27,8 @@ struct Scope {
     /// How many disks are lost.
     wipes: u8,
     restarts: bool,
+    /// Views are shown to others.
+    shown: bool,
     /// A majority of the names is enough.
     by_majority: bool,
 }
@@ -82,6 +85,15 @@ struct State {
     wipes: u8,
     /// Histories that have begun anywhere.
     begun: Vec<GenesisId>,
+}
+
+impl State {
+    fn say(&mut self, host: u8, envelope: Envelope) {
+        let key = key(|into| (host, &envelope).hash(into));
+        if let Err(at) = self.net.binary_search_by_key(&key, |packet| packet.key) {
+            self.net.insert(at, Arc::new(Packet { from: host, envelope, key }));
+        }
+    }
 }
 
 impl Hash for State {
@@ -150,22 +162,26 @@ impl Genesis {
         Quorum::new(NOW.into(), Start { identity, settings, found, register, rng_seed: 0 })
     }
 
-    fn act(state: &mut State, host: u8, act: impl FnOnce(&mut Quorum<Paxos>)) {
+    fn act(&self, state: &mut State, host: u8, act: impl FnOnce(&mut Quorum<Paxos>)) {
+        let shown = self.0.shown;
         let at = usize::from(host);
         let mut quorum = (*state.hosts[at].quorum).clone();
         act(&mut quorum);
         quorum.poll_write();
         while let Some(output) = quorum.poll_output() {
             match output {
+                // To one or to all: whoever likes may hear it.
                 Output::Send { message: message @ Message::Founding { .. }, .. } => {
-                    // To one or to all: whoever likes may hear it.
-                    let envelope = quorum.envelope(message);
-                    let key = key(|into| (host, &envelope).hash(into));
-                    if let Err(at) = state.net.binary_search_by_key(&key, |packet| packet.key) {
-                        state.net.insert(at, Arc::new(Packet { from: host, envelope, key }));
-                    }
+                    state.say(host, quorum.envelope(message));
                 }
                 Output::Adopted { view, .. } => {
+                    if shown {
+                        // And whoever likes may fetch it.
+                        let whole = gossip::wire::pack(&*view);
+                        let (epoch, hash, len) = (view.epoch, View::hash(&view), whole.len() as u32);
+                        let part = gossip::wire::Bytes::of(&whole);
+                        state.say(host, quorum.envelope(Message::Snapshot { epoch, hash, len, at: 0, part }));
+                    }
                     if let Err(at) = state.begun.binary_search(&view.genesis) {
                         state.begun.insert(at, view.genesis);
                     }
@@ -226,13 +242,13 @@ impl Model for Genesis {
                     // The speaker and the receiver are two of three.
                     *complete = true;
                 }
-                Self::act(s, to, |quorum| quorum.handle_message(now, &CALM, from, &envelope));
+                self.act(s, to, |quorum| quorum.handle_message(now, &CALM, from, &envelope));
             }
             Action::Found(host, disks) => {
                 let sees = Sees { heard: &|of| heard(of, disks), ..NOTHING };
-                Self::act(s, host, |quorum| quorum.handle_timeout(now, &sees));
+                self.act(s, host, |quorum| quorum.handle_timeout(now, &sees));
             }
-            Action::Written(host) => Self::act(s, host, |quorum| quorum.handle_written(now, &CALM, true)),
+            Action::Written(host) => self.act(s, host, |quorum| quorum.handle_written(now, &CALM, true)),
             Action::Restart(host, newest) => {
                 let old = &s.hosts[usize::from(host)];
                 let found = if newest { old.quorum.writing()?.clone() } else { old.quorum.stored().clone() };
@@ -249,7 +265,12 @@ impl Model for Genesis {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
+        // Nobody has to where no disk is lost, or learns of another history where none is shown.
+        let gives_up = Property::sometimes("a founder gives up its list", |model: &Self, state: &State| {
+            !model.0.shown || state.hosts.iter().any(has_given_up)
+        });
         vec![
+            gives_up,
             Property::always(ONE, |_, state: &State| state.begun.len() <= 1),
             Property::sometimes("everybody has begun", |_, state: &State| {
                 state.hosts.iter().all(|host| host.quorum.view().is_some())
@@ -260,12 +281,25 @@ impl Model for Genesis {
 
 const ONE: &str = "I1: one history begins";
 
+/// A founder that has agreed to a list that became void follows the history of the others.
+fn has_given_up(host: &Host) -> bool {
+    let bound_to = host.quorum.stored().founders.as_ref().map(Founders::id);
+    host.quorum.view().is_some_and(|view| bound_to.is_some_and(|bound_to| bound_to != view.genesis))
+}
+
 #[test]
 fn genesis() {
-    let scope = Scope { wipes: 0, restarts: true, by_majority: false };
+    let scope = Scope { wipes: 0, restarts: true, shown: false, by_majority: false };
     holds("genesis, restarts", Genesis(scope.clone()), None);
     holds("genesis, one disk lost, restarts", Genesis(Scope { wipes: 1, ..scope }), None);
+    let shown = Scope { wipes: 1, restarts: false, shown: true, ..scope };
+    holds("genesis, one disk lost, views shown", Genesis(shown.clone()), None);
     if full() {
+        holds(
+            "genesis, one disk lost, views shown, restarts",
+            Genesis(Scope { restarts: true, ..shown }),
+            None,
+        );
         holds("genesis, two disks lost", Genesis(Scope { wipes: 2, restarts: false, ..scope }), None);
         holds("genesis, two disks lost, restarts", Genesis(Scope { wipes: 2, ..scope }), None);
     }
@@ -273,5 +307,9 @@ fn genesis() {
 
 #[test]
 fn genesis_by_majority() {
-    caught("by majority of names", Genesis(Scope { wipes: 1, restarts: false, by_majority: true }), ONE);
+    caught(
+        "by majority of names",
+        Genesis(Scope { wipes: 1, restarts: false, shown: false, by_majority: true }),
+        ONE,
+    );
 }
