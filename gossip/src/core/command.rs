@@ -181,7 +181,6 @@ impl Node {
 }
 
 #[cfg(test)]
-#[allow(clippy::expect_used, reason = "helpers of tests are tests")]
 mod tests {
     use super::*;
     use crate::config::Config;

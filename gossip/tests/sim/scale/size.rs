@@ -12,7 +12,7 @@ use super::watch::{self, INTRODUCTION, Watch, run};
 /// How long nodes settle, and how long they are then left alone to see what they send.
 const SETTLE: Nanos = 12 * SECOND;
 const IDLE: Nanos = 10 * SECOND;
-/// From so many on, a fifth of that: what is sent differs from second to second by less than its share of so many nodes.
+/// From so many on, a fifth of that: a virtual second of 100,000 nodes takes minutes.
 const MANY: usize = 50_000;
 /// Whatever is not known by then counts as failed.
 const LIMIT: Nanos = 60 * SECOND;
