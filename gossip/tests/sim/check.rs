@@ -35,21 +35,27 @@ impl Check for OwnerWrites {
     fn after(&mut self, world: &World, host: usize, _: &[Event]) -> Result<(), String> {
         let Some(node) = &world.hosts[host].node else { return Ok(()) };
         let life = world.hosts[host].life;
+        let key = |r: &Record| (r.identity.clone(), r.version);
         let fresh = || Seen { life, revision: u64::MAX, records: BTreeMap::new() };
         let seen = self.seen.entry(host).or_insert_with(fresh);
+        // What it wrote as its former life ended has been sent, and is seen by nobody on this host any more.
+        let mut last = None;
         if seen.life != life {
             *seen = fresh();
+            last = world.hosts[host].last_record.as_ref();
         }
         if seen.revision == node.revision() {
             return Ok(());
         }
         seen.revision = node.revision();
-        let own = node.record();
-        let key = |r: &Record| (r.identity.clone(), r.version);
-        if let Some(before) = self.written.insert(key(own), own.clone())
-            && before != *own
-        {
-            return Err(format!("S6: n{host} wrote two records of the same version: {before:?} and {own:?}"));
+        for own in last.into_iter().chain([node.record()]) {
+            if let Some(before) = self.written.insert(key(own), own.clone())
+                && before != *own
+            {
+                return Err(format!(
+                    "S6: n{host} wrote two records of the same version: {before:?} and {own:?}"
+                ));
+            }
         }
         for member in node.members() {
             let record = member.record;

@@ -1,11 +1,12 @@
 //! A host: clocks that drift, storage that may be lost, a process that may be paused or killed.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use gossip::core::quorum::Durable;
 use gossip::core::{Node, Setup};
-use gossip::{BootId, Config, Identity, Incarnation, Metadata, NodeId, Now, StorageId};
+use gossip::{BootId, Config, Identity, Incarnation, Metadata, NodeId, Now, Record, StorageId};
 
 use super::Nanos;
 use super::rng::Rng;
@@ -79,6 +80,8 @@ pub struct Host {
     /// A write on its way to the disk, and which start of the process it belongs to.
     pub writing: Option<Durable>,
     pub life: u64,
+    /// What a former life of its process said of itself last, if that went over into the next one.
+    pub last_record: Option<Arc<Record>>,
     /// Whether the next write fails.
     pub disk_fails: bool,
     /// Whether it has another disk than at first.
@@ -130,6 +133,7 @@ impl Host {
             durable: Durable::default(),
             writing: None,
             life: 0,
+            last_record: None,
             disk_fails: false,
             disk_replaced: false,
             power_fails: None,
@@ -180,6 +184,7 @@ impl Host {
         // A process that begins another life is still the same one.
         let former = self.node.as_ref().filter(|node| !node.is_stopped());
         let boot = former.map_or(BootId(boot), |node| node.identity().boot);
+        self.last_record = self.node.as_ref().map(|node| node.record().clone());
         self.stored = incarnation;
         self.writing = None;
         self.life += 1;
