@@ -230,9 +230,9 @@ impl Events {
         self.max
     }
 
-    /// Counts one as lost that so many will follow that it would be dropped at once.
-    pub(crate) fn lose(&mut self) {
-        self.lost += 1;
+    /// Counts as lost those that so many will follow that they would be dropped at once.
+    pub(crate) fn lose(&mut self, count: usize) {
+        self.lost += count as u64;
     }
 
     pub(crate) fn push(&mut self, event: Event) {

@@ -123,8 +123,15 @@ impl Members {
         self.slots.iter().map(|(key, slot)| (Key(key), slot))
     }
 
-    pub(crate) fn keys(&self) -> impl Iterator<Item = Key> + Clone {
+    pub(crate) fn keys(&self) -> impl DoubleEndedIterator<Item = Key> + Clone {
         self.slots.iter().map(|(key, _)| Key(key))
+    }
+
+    /// Those that come last, at most so many, in order.
+    pub(crate) fn last_keys(&self, count: usize) -> Vec<Key> {
+        let mut keys: Vec<Key> = self.keys().rev().take(count).collect();
+        keys.reverse();
+        keys
     }
 
     /// The first member at or after a key, going round.

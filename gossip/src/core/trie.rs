@@ -55,7 +55,7 @@ impl<V> Trie<V> {
     }
 
     /// All entries, in the order of their keys.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (u64, &V)> + Clone {
+    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = (u64, &V)> + Clone {
         self.buckets.iter().flatten().flat_map(|bucket| entries(&bucket.leaves))
     }
 
@@ -69,7 +69,7 @@ impl<V> Trie<V> {
     }
 }
 
-fn entries<V>(leaves: &[Option<Arc<Leaf<V>>>]) -> impl Iterator<Item = (u64, &V)> + Clone {
+fn entries<V>(leaves: &[Option<Arc<Leaf<V>>>]) -> impl DoubleEndedIterator<Item = (u64, &V)> + Clone {
     leaves.iter().flatten().flat_map(|leaf| leaf.iter().map(|(key, value)| (*key, value)))
 }
 
@@ -141,6 +141,7 @@ mod tests {
     fn assert_same(trie: &Trie<u64>, model: &BTreeMap<u64, u64>) {
         assert_eq!(trie.len(), model.len());
         assert!(trie.iter().eq(model.iter().map(|(key, value)| (*key, value))));
+        assert!(trie.iter().rev().eq(model.iter().rev().map(|(key, value)| (*key, value))));
     }
 
     /// One random change of both.

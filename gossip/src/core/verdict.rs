@@ -95,23 +95,11 @@ impl Node {
         // Whom nobody doubts, all that are heard trust.
         let undoubted = is_majority(heard.len(), voters.len());
         let Some(round) = self.readings.begin(grounds, undoubted) else { return };
-        let looked_at = self.members_to_read(&view);
-        let all: Vec<Key> =
-            if round.told { self.members.keys().collect() } else { looked_at.iter().copied().collect() };
-        // Of all the others the same is read, and told if it is told of any.
-        let mut others = all.len() - looked_at.len();
-        for key in all {
-            let apart = looked_at.contains(&key);
-            if !apart {
-                others -= 1;
-                if others >= self.events.max() {
-                    self.events.lose();
-                    continue;
-                }
-            }
+        let apart = self.members_to_read(&view);
+        for key in self.members_to_tell(round.told, &apart) {
             let Some(slot) = self.members.of(key) else { continue };
             let (id, incarnation) = (slot.record.identity.id.clone(), slot.record.identity.incarnation);
-            let told = if apart {
+            let told = if apart.contains(&key) {
                 let open = view.is_good(&id, incarnation);
                 let alive = open.then(|| self.is_alive(voters.len(), &heard, key));
                 self.readings.read(round, key, alive)
@@ -124,6 +112,20 @@ impl Node {
                 self.say_verdict(&id, incarnation, verdict);
             }
         }
+    }
+
+    /// In order, those that are read apart, and the last of those of whom what is read of all is told, if it is: as many as there is
+    /// room for events. To tell of the others would be to drop it at once, so they are counted as lost.
+    fn members_to_tell(&mut self, all: bool, apart: &BTreeSet<Key>) -> Vec<Key> {
+        if !all {
+            return apart.iter().copied().collect();
+        }
+        let last = self.members.last_keys(self.events.max() + apart.len());
+        let before = |key: &&Key| last.first().is_some_and(|first| *key < first);
+        let mut keys: Vec<Key> = apart.iter().take_while(before).copied().collect();
+        self.events.lose(self.members.len() - last.len() - keys.len());
+        keys.extend(last);
+        keys
     }
 
     /// The members of whom something else may be read than of all others: those that somebody doubts, those on whom something is

@@ -12,46 +12,47 @@ pub(super) struct Figure<T> {
     pub(super) label: &'static str,
     /// How many decimals a person wants to see.
     pub(super) decimals: usize,
-    pub(super) of: fn(&T) -> f64,
+    /// Its value, if it was measured.
+    pub(super) of: fn(&T) -> Option<f64>,
 }
 
 pub(super) const BYTES: Figure<Size> =
-    Figure { name: "bytes", unit: "B/s", label: "sent by a node", decimals: 0, of: |size| size.bytes };
+    Figure { name: "bytes", unit: "B/s", label: "sent by a node", decimals: 0, of: |size| Some(size.bytes) };
 pub(super) const DATAGRAMS: Figure<Size> = Figure {
     name: "datagrams",
     unit: "datagrams/s",
     label: "sent by a node",
     decimals: 1,
-    of: |size| size.datagrams,
+    of: |size| Some(size.datagrams),
 };
 const LONGEST: Figure<Size> = Figure {
     name: "longest_datagram",
     unit: "B",
     label: "longest datagram",
     decimals: 0,
-    of: |size| size.longest as f64,
+    of: |size| Some(size.longest as f64),
 };
 pub(super) const FOUNDED: Figure<Size> =
-    seconds("first_view_at_all", "first view at all", |size| time(size.founded));
+    seconds("first_view_at_all", "first view at all", |size| Some(time(size.founded)));
 pub(super) const JOINED: Figure<Size> =
-    seconds("join_known_to_all", "join known to all", |size| time(size.joined));
+    seconds("join_known_to_all", "join known to all", |size| Some(time(size.joined)));
 pub(super) const NEWCOMER: Figure<Size> =
-    seconds("newcomer_knows_all", "newcomer knows all", |size| time(size.newcomer));
+    seconds("newcomer_knows_all", "newcomer knows all", |size| size.newcomer.map(time));
 pub(super) const SUSPECTED: Figure<Size> =
-    seconds("crash_known_to_all", "crash suspected, known to all", |size| time(size.suspected));
+    seconds("crash_known_to_all", "crash suspected, known to all", |size| Some(time(size.suspected)));
 const SPREAD: Figure<Size> =
-    seconds("crash_spread", "of it after the first suspicion", |size| time(size.spread));
+    seconds("crash_spread", "of it after the first suspicion", |size| Some(time(size.spread)));
 pub(super) const DEAD: Figure<Size> =
-    seconds("death_known_to_all", "death by verdict, known to all", |size| time(size.dead));
+    seconds("death_known_to_all", "death by verdict, known to all", |size| Some(time(size.dead)));
 
 pub(super) const ONE_AGAIN: Figure<Halves> =
-    seconds("one_again_after_halves", "one again after healing", |halves| time(halves.one_again));
+    seconds("one_again_after_halves", "one again after healing", |halves| Some(time(halves.one_again)));
 const DEATHS: Figure<Halves> = Figure {
     name: "deaths_of_halves",
     unit: "lives",
     label: "declared dead meanwhile",
     decimals: 0,
-    of: |halves| halves.dead as f64,
+    of: |halves| Some(halves.dead as f64),
 };
 
 /// All of a size, in the order of the table.
@@ -60,7 +61,7 @@ pub(super) const OF_SIZE: [Figure<Size>; 9] =
 /// All of halves.
 pub(super) const OF_HALVES: [Figure<Halves>; 2] = [ONE_AGAIN, DEATHS];
 
-const fn seconds<T>(name: &'static str, label: &'static str, of: fn(&T) -> f64) -> Figure<T> {
+const fn seconds<T>(name: &'static str, label: &'static str, of: fn(&T) -> Option<f64>) -> Figure<T> {
     Figure { name, unit: "s", label, decimals: 2, of }
 }
 

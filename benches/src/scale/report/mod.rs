@@ -65,7 +65,7 @@ mod tests {
             longest: 1200,
             founded: SECOND / 2,
             joined: SECOND / 10,
-            newcomer: SECOND,
+            newcomer: (nodes < 1000).then_some(SECOND),
             suspected: SECOND / 4,
             spread: SECOND / 10,
             dead: SECOND / 3,

@@ -55,7 +55,8 @@ fn times(results: &Results) -> Drawn<String> {
 }
 
 fn halves(results: &Results) -> Drawn<String> {
-    let line = results.halves.iter().map(|halves| (halves.nodes as f64, (ONE_AGAIN.of)(halves))).collect();
+    let points = results.halves.iter().map(|halves| (halves.nodes as f64, (ONE_AGAIN.of)(halves)));
+    let line = points.filter_map(|(nodes, value)| Some((nodes, value?))).collect();
     let title = "How long until halves that were apart are one again";
     sheet((PANEL.0 + LEGEND_WIDTH, PANEL.1), title, |body| {
         panel(body, "seconds after healing", &[(Style::nth(0), line)], Some(1))
@@ -63,7 +64,7 @@ fn halves(results: &Results) -> Drawn<String> {
 }
 
 fn of_sizes(results: &Results, figure: &Figure<super::Size>) -> Line {
-    results.sizes.iter().map(|size| (size.nodes as f64, (figure.of)(size))).collect()
+    results.sizes.iter().filter_map(|size| Some((size.nodes as f64, (figure.of)(size)?))).collect()
 }
 
 /// A titled sheet with a body of this size.

@@ -21,6 +21,7 @@ pub fn acquainted(nodes: usize, seed: u64, watch: Watch<'_>) -> World {
 pub fn acquainted_by(config: ConfigBuilder, nodes: usize, seed: u64, watch: Watch<'_>) -> World {
     let config = config.voters((0..5).map(|n| format!("n{n}")));
     let mut world = World::new(config.build().expect("valid"), nodes + 1, seed);
+    world.notes_heard = false;
     world.give_disks();
     for index in 0..nodes {
         world.start(index, 1);
