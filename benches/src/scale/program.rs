@@ -17,8 +17,8 @@ use crate::command_line::command_line;
 /// machine. Writes scale.csv (every figure), summary.md (tables) and up to three pictures (SVG) into --out, anew after each
 /// measurement, so that a run that is interrupted leaves what it had.
 ///
-/// On one core, 1,000 nodes take a quarter of a minute, and 10,000 three to six minutes and 3 GB of memory. 100,000 were begun once: 39
-/// minutes and 5 GB did not suffice until a newcomer knew them all. Halves are dearer: 200 take ten seconds, 1,000 four minutes.
+/// On one core, 1,000 nodes take a quarter of a minute, 10,000 two to six minutes and 3 GB of memory, and 100,000 took fourteen minutes of
+/// processor time and 8 GB. Halves are dearer: 200 take ten seconds, 1,000 four minutes.
 ///
 /// Exit status: 0 if everything promised was kept, 1 if something was not or the run failed, 2 for bad arguments.
 #[derive(Debug, Parser)]
