@@ -1,8 +1,8 @@
 //! A phi accrual failure detector whose suspicion level is a probability that keeps its promise.
 //!
 //! [`PhiDetector`] turns the arrival times of one peer's heartbeats into a level φ = -log10 P(a live peer is silent this
-//! long). A threshold of 4 is wrong about one heartbeat in 10,000, whatever the network is like; the detector counts
-//! whether that is so and corrects itself.
+//! long). A threshold of 4 is to be wrong about one heartbeat in 10,000, whatever the network is like; the detector counts
+//! whether that is so and corrects itself, and how far it can be off meanwhile is bounded without assumptions (`docs/detector.md`).
 //!
 //! ```
 //! use core::time::Duration;

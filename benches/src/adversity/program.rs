@@ -27,7 +27,7 @@ const LONGEST_LONG: Duration = Duration::from_secs(1200);
 /// must not happen did.
 ///
 /// Without --scenario: all scenarios but the long ones. --list says what each does and what it claims. Writes summary.md,
-/// claims.csv, figures.csv, time lines (SVG) and all lines of all processes (gzip) into --out.
+/// claims.csv, figures.csv, verdicts.csv, time lines (SVG) and all lines of all processes (gzip) into --out.
 ///
 /// The processes are the `node` example on loopback, which breaks its own links when told to; no privileges are needed.
 /// What does need something is skipped where that is missing, and the report says so: disk-full needs root, clock-step the
