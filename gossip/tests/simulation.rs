@@ -9,10 +9,13 @@
 mod sim;
 
 use gossip::wire::Head;
+use sim::check::Check as _;
+use sim::decided::OneHistory;
 use sim::fault::{Fault, Scenario};
 use sim::mutant;
 use sim::network::Rule;
 use sim::run::{Mutation, env, fail_at_write, run, run_seeds, shrink};
+use sim::world::World;
 
 /// Mixed faults, 5 to 30 nodes a run.
 #[test]
@@ -37,6 +40,22 @@ fn voters_bury_a_dead_node() {
     let view = newest_view(&world);
     assert_eq!(view.gone.keys().map(gossip::NodeId::as_str).collect::<Vec<_>>(), ["n4"]);
     assert_eq!(view.epoch.get(), 2, "suspended, and dead: nothing else was decided");
+}
+
+/// S7: of two histories one is too many while anybody remembers the other. Of one that only lost disks knew nobody can (I1).
+#[test]
+fn a_second_history_is_caught_unless_every_trace_of_the_first_is_lost() {
+    let founded =
+        |seed| run(&Scenario::calm(seed, 5, 100).voters(1), false, &|_| {}).expect("nothing happens");
+    let (first, mut second) = (founded(1), founded(2));
+    let look = |second: &World| {
+        let mut checker = OneHistory::default();
+        checker.after(&first, 0, &[]).expect("the first one");
+        checker.after(second, 1, &[])
+    };
+    assert_eq!(look(&second), Ok(()));
+    second.hosts[4].durable = first.hosts[4].durable.clone();
+    assert!(look(&second).is_err_and(|what| what.starts_with("S7")), "one disk remembers");
 }
 
 /// A scenario in which there is something to report, to learn and to get wrong.
@@ -135,7 +154,7 @@ fn broken_quorums_are_caught_by_the_checker_they_are_meant_for() {
 }
 
 /// What the newest view anywhere says.
-fn newest_view(world: &sim::world::World) -> std::sync::Arc<gossip::View> {
+fn newest_view(world: &World) -> std::sync::Arc<gossip::View> {
     let views = (0..world.hosts.len()).filter_map(|host| world.view(host));
     views.max_by_key(|view| view.epoch).expect("a history has begun").clone()
 }
@@ -154,7 +173,7 @@ fn after_everybody_was_alone_nobody_is_dead() {
 }
 
 /// Nobody's vouchers arrive while each node sends these of its heartbeats; all else does.
-fn loses_vouchers(world: &mut sim::world::World, heartbeats: std::ops::Range<u64>) {
+fn loses_vouchers(world: &mut World, heartbeats: std::ops::Range<u64>) {
     let config = world.config.clone();
     world.tamper = Some(mutant::forge(&config, move |_, frame, _| {
         if let Head::Heartbeat(beat) = &mut frame.head

@@ -31,7 +31,10 @@ impl Check for OneHistory {
             }
             _ => {}
         }
-        if *self.genesis.get_or_insert(view.genesis) != view.genesis {
+        if let Some(former) = self.genesis.replace(view.genesis)
+            && former != view.genesis
+            && world.remembers(former)
+        {
             return Err(format!("S7: n{host} follows a second history, {}", view.genesis));
         }
         match self.views.get(&(view.genesis, view.epoch)) {
@@ -92,10 +95,18 @@ pub struct NoTwoInQuorum {
     newest: Option<Epoch>,
     /// The highest token granted so far of each lease, and who got it when.
     granted: BTreeMap<LeaseName, (Epoch, usize)>,
+    /// Of which history all that is.
+    genesis: Option<GenesisId>,
 }
 
 impl Check for NoTwoInQuorum {
     fn after(&mut self, world: &World, host: usize, events: &[Event]) -> Result<(), String> {
+        if let Some(view) = world.view(host)
+            && self.genesis != Some(view.genesis)
+        {
+            // Whether there may be another one is for `OneHistory` to say.
+            *self = Self { genesis: Some(view.genesis), ..Self::default() };
+        }
         if let Some(view) = world.view(host)
             && Some(view.epoch) > self.newest
         {
@@ -272,6 +283,19 @@ impl World {
         let Some(node) = &self.hosts[host].node else { return false };
         let now = Moment::from(self.hosts[host].now(self.now));
         !node.is_stopped() && !node.quorum().lease_until().passed_on_either(now)
+    }
+
+    /// Whether a history has left a trace with anybody, running or not. One that has left none may be founded over (I1).
+    pub fn remembers(&self, genesis: GenesisId) -> bool {
+        let on_disk = |disk: &Durable| {
+            let list = disk.founders.as_ref().map(|founders| founders.id());
+            disk.view.as_ref().map(|view| view.genesis) == Some(genesis) || list == Some(genesis)
+        };
+        (0..self.hosts.len()).any(|host| {
+            let shown = self.view(host).is_some_and(|view| view.genesis == genesis);
+            let host = &self.hosts[host];
+            shown || on_disk(&host.durable) || host.writing.as_ref().is_some_and(on_disk)
+        })
     }
 
     /// What is on a disk, or was when it was thrown away.
