@@ -151,6 +151,8 @@ impl Node {
 impl Node {
     pub(super) fn on_heartbeat(&mut self, from: SocketAddr, frame: &Frame, beat: &Heartbeat, items: &[Item]) {
         let now = self.now.boot;
+        // Whoever has a view knows of a history, whoever it is and whomever it takes this node for.
+        self.quorum.hear_of_history(beat.epoch);
         let Some(at) = self.peers.position(frame.from) else {
             // Its news waits until it is known whose it is. Who only answers need not be known: were it asked, the
             // two would go on meeting and forgetting each other.
@@ -179,8 +181,7 @@ impl Node {
             self.on_ack(at, beat);
             self.on_said(at, from, beat);
         } else {
-            // It takes this node for an earlier life of itself. If it has a view, it knows of a history all the same.
-            self.quorum.hear_of_history(beat.epoch);
+            // It takes this node for an earlier life of itself.
             self.send_hello(from, frame.from.tag(), false);
         }
         if moved && let Some(record) = self.members.record(key) {

@@ -301,7 +301,7 @@ impl Node {
             return;
         }
         if let Refusal::BelowFloor { highest } = reason
-            && self.quorum.outlives_floor(highest)
+            && self.quorum.spared_by_floor(highest)
         {
             // It does not know this node, which is its loss: others will tell it.
             self.counters.senseless += 1;

@@ -302,7 +302,7 @@ impl Node {
         keys.filter(|&key| key != self.key && self.members.of(key).is_some()).collect()
     }
 
-    /// If this life of a node is on record as over, or is that of a newcomer below the floor: what it must exceed.
+    /// If this life of a node is on record as over: what it must exceed.
     fn gone_up_to(&self, record: &Record) -> Option<Incarnation> {
         let view = self.quorum.view()?;
         let Identity { id, incarnation, .. } = &record.identity;

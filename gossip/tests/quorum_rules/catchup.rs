@@ -6,12 +6,31 @@ use gossip::wire::Bytes;
 use gossip::{BootId, Epoch, Identity, Now, Standing};
 
 use crate::bench::{Bench, settings};
-use crate::names::{MS, disk, genesis, id, life, subject};
+use crate::names::{MS, disk, genesis, id, life, subject, subjects};
 
 /// A view of the same history, long after.
 fn later(steps: u64, floor: Option<u64>) -> View {
     let epoch = (0..steps).fold(Epoch::GENESIS, |epoch, _| epoch.next());
     View { epoch, floor: floor.map(life), ..genesis() }
+}
+
+/// A life that begins with a view on its disk.
+fn follower(view: View) -> Bench {
+    let mut node = Bench::new("x", 8, 3);
+    let identity = Identity { id: id("x"), storage: disk(8), incarnation: life(3), boot: BootId([9; 16]) };
+    let found = Durable { view: Some(view.clone().into()), ..Durable::default() };
+    let start = Start { identity, settings: settings(), found, register: Paxos::new(200 * MS), rng_seed: 1 };
+    node.quorum = Quorum::new(Now::from(node.now), start);
+    node.chain = view;
+    node
+}
+
+/// All voters vouch for what was sent just now.
+fn vouch(node: &mut Bench) {
+    let (since, length) = (node.chain.electorate.since, node.chain.vouch_for);
+    for number in 1..=3 {
+        node.quorum.handle_voucher(disk(number), since, length, Now::from(node.now).into());
+    }
 }
 
 /// Hears some bytes of a whole view, from `at` on.
@@ -106,6 +125,63 @@ fn who_was_never_in_quorum_and_slept_through_that_begins_above_the_floor() {
     above.vouched();
 }
 
+/// A life with a disk in a cluster whose record of the dead is full of lives without one, which count from the time.
+fn among_many_dead() -> Bench {
+    let mut view = View { floor: Some(life(1)), ..genesis() };
+    for number in 0..GONE_MAX {
+        let incarnation = life(1_700_000_000_000 + number as u64);
+        let gone = Gone { incarnation, cause: Cause::Left, epoch: Epoch::GENESIS };
+        assert!(view.gone.insert(id(&format!("n{number}")), gone));
+    }
+    follower(view)
+}
+
+/// S2: what a view says of this life holds also where the disk goes over to a later one, in which the entry has made room already.
+#[test]
+fn who_has_seen_its_own_end_decided_counts_itself_out_for_ever() {
+    for at_once in [false, true] {
+        let mut node = among_many_dead();
+        node.vouched();
+        node.wait(3_000 * MS);
+        for delta in [
+            Delta::Suspend(subjects("x", 3)),
+            Delta::Evict(subjects("x", 3)),
+            Delta::Leave(subject("y", 1_800_000_000_000)),
+        ] {
+            node.learn(delta);
+            if !at_once {
+                node.write(true);
+            }
+        }
+        node.write(true);
+        assert!(!node.chain.is_gone(&id("x"), life(3)), "it has made room");
+        assert_eq!(node.quorum.standing(), Standing::Evicted, "at once: {at_once}");
+        let floor = node.chain.floor.expect("it has risen");
+        assert!(!node.quorum.spared_by_floor(floor));
+        vouch(&mut node);
+        assert_eq!(node.quorum.standing(), Standing::Evicted, "at once: {at_once}");
+    }
+}
+
+/// L2: whoever refuses it knows of the newest floor, and hardly anybody. A life that is in quorum has some time to learn of it too.
+#[test]
+fn a_stranger_a_step_ahead_does_not_end_a_life_in_quorum() {
+    let mut node = among_many_dead();
+    node.vouched();
+    let next = node.chain.after(&Delta::Leave(subject("y", 1_800_000_000_000))).expect("applicable");
+    let floor = next.floor.expect("it has risen");
+    assert!(node.quorum.spared_by_floor(floor));
+    node.wait(9 * settings().ballot_timeout);
+    vouch(&mut node);
+    assert!(node.quorum.spared_by_floor(floor));
+    node.wait(settings().ballot_timeout);
+    assert!(!node.quorum.spared_by_floor(floor), "it can not be learnt");
+    let mut isolated = among_many_dead();
+    isolated.vouched();
+    isolated.wait(3_000 * MS);
+    assert!(!isolated.quorum.spared_by_floor(floor));
+}
+
 /// S2: disks count their lives from one, and who has none takes the time for it, so who is forgotten may be far below the floor. Were
 /// that left where it is, neither whoever slept through its own end nor who refuses it could tell that from another's.
 #[test]
@@ -125,18 +201,7 @@ fn the_floor_rises_with_whoever_is_forgotten() {
 /// floor decided and is not dead knows better.
 #[test]
 fn a_stranger_does_not_end_a_life_that_has_outlived_the_floor() {
-    let node = |floor: Option<u64>| {
-        let view = later(7, floor);
-        let mut node = Bench::new("x", 8, 3);
-        let identity =
-            Identity { id: id("x"), storage: disk(8), incarnation: life(3), boot: BootId([9; 16]) };
-        let found = Durable { view: Some(view.clone().into()), ..Durable::default() };
-        let start =
-            Start { identity, settings: settings(), found, register: Paxos::new(200 * MS), rng_seed: 1 };
-        node.quorum = Quorum::new(Now::from(node.now), start);
-        node.chain = view;
-        node
-    };
+    let node = |floor: Option<u64>| follower(later(7, floor));
     let mut knows = node(Some(5));
     assert!(!knows.quorum.outlives_floor(life(5)), "it was never in quorum: it has merely begun too low");
     knows.vouched();

@@ -42,6 +42,22 @@ fn a_wiped_founder_does_not_found_again_what_others_have_founded() {
     assert!(!says_list(&mut voter), "this disk is bound to a list that can never be complete");
 }
 
+/// One founder that has heard of the history is enough to keep all of them from beginning a second one.
+#[test]
+fn who_has_been_shown_a_history_agrees_to_no_list_of_those_who_have_not() {
+    let list = Founders { voters: voters([(4, "a"), (2, "b"), (3, "c")]), vouch_for: genesis().vouch_for };
+    let agrees = |shown: bool| {
+        let mut voter = wiped_founder(Durable::default());
+        voter.quorum.hear_of_history(shown.then_some(voter.chain.epoch));
+        voter.chain.genesis = GenesisId(0);
+        voter.hear(2, Message::Founding { founders: list.clone(), complete: false });
+        voter.write(true);
+        says_list(&mut voter)
+    };
+    assert!(agrees(false));
+    assert!(!agrees(true));
+}
+
 #[test]
 fn a_founder_that_missed_the_beginning_follows_the_history_it_agreed_to() {
     let list = Founders { voters: voters([(4, "a"), (2, "b"), (3, "c")]), vouch_for: genesis().vouch_for };

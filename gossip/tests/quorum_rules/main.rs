@@ -5,6 +5,7 @@
 
 mod ballots;
 mod bench;
+mod cases;
 mod catchup;
 mod deaths;
 mod founding;

@@ -1,10 +1,10 @@
 //! Requests about voters are about the voters of their time: the network may deliver a copy much later.
 
-use gossip::Epoch;
 use gossip::core::quorum::{Delta, Message, Names, Output, Wish};
+use gossip::{BootId, Epoch, Identity};
 
 use crate::bench::Bench;
-use crate::names::{id, voters};
+use crate::names::{MS, disk, id, life, voters};
 
 /// Whether a voter that hears the request looks for the next voters.
 fn begins(voter: &mut Bench, wish: Wish) -> bool {
@@ -32,9 +32,59 @@ fn a_late_copy_of_a_change_of_voters_is_not_obeyed_again() {
     }
     voter.write(true);
     let since = voter.chain.electorate.since;
-    assert!(voter.chain.electorate.votes(&crate::names::disk(1)) && since > Epoch::GENESIS);
+    assert!(voter.chain.electorate.votes(&disk(1)) && since > Epoch::GENESIS);
     assert!(!begins(&mut voter, change(Epoch::GENESIS)));
     assert!(begins(&mut voter, change(since)));
+}
+
+/// A change of disks under the same names is not done when its seal was taken back: it is asked for again.
+#[test]
+fn a_change_whose_seal_was_taken_back_is_asked_for_again() {
+    let mut owner = Bench::new("x", 8, 1);
+    let names = owner.chain.electorate.voters.iter().map(|(_, name)| name.clone()).collect::<Vec<_>>();
+    let mut wanted = Names::default();
+    assert!(names.into_iter().all(|name| wanted.insert(name, ())));
+    owner.quorum.change_voters(wanted);
+    let asks = |owner: &mut Bench| {
+        owner.wait(500 * MS);
+        let request = |output: &Output| {
+            matches!(output, Output::Send { message: Message::Request { wish: Wish::Change { .. }, .. }, .. })
+        };
+        owner.outputs().iter().any(request)
+    };
+    assert!(asks(&mut owner));
+    let next = voters([(1, "a"), (2, "b"), (4, "c")]);
+    for (delta, asked) in [
+        (Delta::Seal(next.clone()), true),
+        (Delta::Unseal, true),
+        (Delta::Seal(next), true),
+        (Delta::Change, false),
+    ] {
+        owner.learn(delta);
+        owner.write(true);
+        assert_eq!(asks(&mut owner), asked);
+    }
+}
+
+/// The answer of a lost disk may be late: who is heard under the name now is not that one.
+#[test]
+fn a_late_answer_of_a_lost_disk_makes_it_no_voter() {
+    let mut voter = Bench::new("a", 1, 1);
+    let identity = |number: u8, name: &str| Identity {
+        id: id(name),
+        storage: disk(number),
+        incarnation: life(1),
+        boot: BootId([number; 16]),
+    };
+    voter.sees.heard = vec![identity(4, "x")];
+    assert!(begins(&mut voter, change(Epoch::GENESIS)));
+    let enlisted = || Message::Enlisted { name: id("x") };
+    voter.hear(9, enlisted());
+    voter.wait(100 * MS);
+    assert_eq!(voter.proposal(1), None, "disk 9 is not heard under this name");
+    voter.hear(4, enlisted());
+    voter.wait(100 * MS);
+    assert!(matches!(voter.proposal(1), Some(Delta::Seal(next)) if next.get(&disk(4)).is_some()));
 }
 
 #[test]

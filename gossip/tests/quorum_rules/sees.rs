@@ -11,6 +11,8 @@ pub struct Sees {
     pub heard: Vec<Identity>,
     /// Who observes everybody else.
     pub observers: Vec<Key>,
+    /// Whom others doubt.
+    pub doubted: Vec<Subject>,
 }
 
 impl Witness for Sees {
@@ -29,6 +31,7 @@ impl Witness for Sees {
             .iter()
             .filter(|(_, opinion)| *opinion == Opinion::Suspect)
             .map(|(whom, _)| whom.clone())
+            .chain(self.doubted.iter().cloned())
             .collect()
     }
 

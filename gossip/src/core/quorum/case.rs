@@ -23,6 +23,8 @@ pub(super) struct Cases {
     next_question: u32,
     /// Since when an eviction could be proposed.
     ripe: Option<Duration>,
+    /// Where there are more subjects than cases: the last whose turn has come.
+    turn: Option<Subject>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -49,6 +51,16 @@ impl Subject {
     }
 }
 
+impl Case {
+    /// Whether a majority of the voters gives this answer to what was asked at `since` or later.
+    fn is_answered(&self, view: &View, opinion: Opinion, since: Duration) -> bool {
+        let said = |voter: &StorageId| {
+            self.answers.get(voter).is_some_and(|(said, asked)| *said == opinion && *asked >= since)
+        };
+        majority(&view.electorate.voters, said)
+    }
+}
+
 impl Cases {
     /// Questions are asked at this pace, in intervals: at first, and once a case has become old.
     const PACE: (u32, u32) = (2, 10);
@@ -56,9 +68,11 @@ impl Cases {
     const OLD: u32 = 100;
     /// Answers may be this many questions late.
     const QUESTIONS_MAX: usize = 4;
+    /// So many are asked about at once. Those that are suspended, half as many at most, are among them.
+    const MAX: usize = 2 * SUSPENDED_MAX;
 
     pub(super) fn new(first_question: u32) -> Self {
-        Self { open: BTreeMap::new(), next_question: first_question, ripe: None }
+        Self { open: BTreeMap::new(), next_question: first_question, ripe: None, turn: None }
     }
 
     pub(super) fn due(&self) -> Option<Duration> {
@@ -66,12 +80,9 @@ impl Cases {
         self.open.values().filter_map(due).min()
     }
 
-    /// The case of a subject, opened at `now` if there is none; none if there are too many.
-    pub(super) fn of(&mut self, subject: &Subject, now: Duration) -> Option<&mut Case> {
-        if self.open.len() >= 2 * SUSPENDED_MAX && !self.open.contains_key(subject) {
-            return None;
-        }
-        Some(self.open.entry(subject.clone()).or_insert_with(|| Case {
+    /// The case of a subject that is suspended or whose turn it is, opened at `now` if there is none.
+    pub(super) fn of(&mut self, subject: &Subject, now: Duration) -> &mut Case {
+        self.open.entry(subject.clone()).or_insert_with(|| Case {
             opened: now,
             asked: VecDeque::new(),
             next: now,
@@ -79,7 +90,28 @@ impl Cases {
             certificates: BTreeMap::new(),
             certified: None,
             certifiable: None,
-        }))
+        })
+    }
+
+    /// Of subjects for which there are too few cases: those that are suspended (D4), those that `stay`, and as many others as there is
+    /// room for, by turns (L1).
+    fn take_turns(
+        &mut self,
+        subjects: BTreeSet<Subject>,
+        suspended: impl Fn(&Subject) -> bool,
+        stays: impl Fn(&Case) -> bool,
+    ) -> BTreeSet<Subject> {
+        let (mut chosen, others): (BTreeSet<_>, BTreeSet<_>) = subjects.into_iter().partition(suspended);
+        let is_open = |subject: &Subject| self.open.get(subject).is_some_and(&stays);
+        let (open, mut waiting): (Vec<_>, Vec<_>) = others.into_iter().partition(is_open);
+        let next = waiting.partition_point(|subject| Some(subject) <= self.turn.as_ref());
+        waiting.rotate_left(next);
+        let room = Self::MAX - chosen.len();
+        let stay = open.len().min(room);
+        waiting.truncate(room - stay);
+        self.turn = waiting.last().cloned().or(self.turn.take());
+        chosen.extend(open.into_iter().take(stay).chain(waiting));
+        chosen
     }
 
     /// Another view is in force: answers to what was asked under a former suspension, or before it, are about a state of
@@ -120,6 +152,14 @@ impl<R: Register> Quorum<R> {
             good && self.opinion(&view, witness, subject).is_none_or(|opinion| opinion == Opinion::Suspect)
         };
         subjects.extend(suspects.filter(doubted));
+        if subjects.len() > Cases::MAX {
+            let suspended = |subject: &Subject| subject.suspended_since(&view).is_some();
+            let since = self.now.boot.saturating_sub(self.settings.answer_max);
+            let stays = |case: &Case| {
+                case.asked.len() < Cases::QUESTIONS_MAX || case.is_answered(&view, Opinion::Suspect, since)
+            };
+            subjects = self.cases.take_turns(subjects, suspended, stays);
+        }
         self.cases.open.retain(|subject, _| subjects.contains(subject));
         let rank = self.rank(&view, witness);
         for subject in subjects {
@@ -143,7 +183,7 @@ impl<R: Register> Quorum<R> {
         let (now, interval) = (self.now.boot, self.settings.interval);
         let (patience, timeout) = (self.patience(rank), self.settings.ballot_timeout);
         let question = self.cases.next_question.wrapping_add(1);
-        let Some(case) = self.cases.of(subject, now) else { return };
+        let case = self.cases.of(subject, now);
         if now < case.opened + patience || now < case.next {
             case.next = case.next.max(case.opened + patience);
             return;
@@ -211,12 +251,7 @@ impl<R: Register> Quorum<R> {
     /// A decision that fresh answers from a majority ask for.
     pub(super) fn ripe_case(&self, view: &View, witness: &dyn Witness) -> Option<Delta> {
         let since = self.now.boot.saturating_sub(self.settings.answer_max);
-        let says = |case: &Case, opinion: Opinion| {
-            let said = |voter: &StorageId| {
-                case.answers.get(voter).is_some_and(|(said, asked)| *said == opinion && *asked >= since)
-            };
-            majority(&view.electorate.voters, said)
-        };
+        let says = |case: &Case, opinion: Opinion| case.is_answered(view, opinion, since);
         let suspended =
             |s: &Subject| view.suspended.get(&s.id).is_some_and(|x| x.incarnation == s.incarnation);
         // What others said a while ago this voter does not act on against what it sees itself now.

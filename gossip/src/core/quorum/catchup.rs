@@ -7,8 +7,10 @@ use std::time::Duration;
 use super::delta::Delta;
 use super::journal::Output;
 use super::message::{Message, Recipient};
+use super::standing::Standing;
 use super::view::{Epoch, View};
 use super::{Quorum, Register};
+use crate::core::identity::Incarnation;
 use crate::wire::{self, Bytes};
 
 /// Steps kept for others, and a snapshot on its way in.
@@ -138,6 +140,7 @@ impl<R: Register> Quorum<R> {
     /// Puts a view on the disk; it is in force once it is there.
     fn adopt(&mut self, view: Arc<View>, known: Option<Arc<View>>, decided_here: bool) {
         self.newest_hash = view.hash();
+        self.note_own_end(&view);
         (self.catchup.reading, self.catchup.spared_until) = (None, None);
         let before = self.journal.view().cloned();
         self.journal.change(|durable| {
@@ -157,6 +160,7 @@ impl<R: Register> Quorum<R> {
             return;
         }
         self.hash = view.hash();
+        self.heed_own_end(&view);
         self.vouched.adopt(&view);
         self.register.rebase(self.now.boot);
         if before.is_none_or(|before| before.gone != view.gone) {
@@ -278,8 +282,22 @@ impl<R: Register> Quorum<R> {
     fn hopes_for_steps(&mut self, view: &View, known: Option<&View>) -> bool {
         let near =
             known.is_some_and(|known| view.epoch.get() - known.epoch.get() <= Catchup::STEPS_MAX as u64);
+        near && self.waits_for_steps()
+    }
+
+    /// Whether steps are still waited for, by which this life might be spared.
+    fn waits_for_steps(&mut self) -> bool {
         let sought_for = Catchup::STEPS_SOUGHT_FOR * self.settings.ballot_timeout;
-        near && self.now.boot < *self.catchup.spared_until.get_or_insert(self.now.boot + sought_for)
+        self.now.boot < *self.catchup.spared_until.get_or_insert(self.now.boot + sought_for)
+    }
+
+    /// Whether a refusal to this life as being below that floor is to be passed over: this life has seen the floor rise, or is in
+    /// quorum and has yet to see it. Whoever refuses may be a few steps ahead, and know hardly anybody. In quorum nothing is lost
+    /// by waiting (S4).
+    pub fn spared_by_floor(&mut self, floor: Incarnation) -> bool {
+        let unseen = self.view().is_some_and(|view| view.floor < Some(floor));
+        self.outlives_floor(floor)
+            || (unseen && self.standing() == Standing::InQuorum && self.waits_for_steps())
     }
 
     /// A snapshot is complete: checks it, and takes it in.

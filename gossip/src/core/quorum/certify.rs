@@ -35,7 +35,7 @@ impl<R: Register> Quorum<R> {
             let own = subject.id == self.identity.id;
             let observed = own || witness.sight(&subject).is_some();
             let now = self.now.boot;
-            let Some(case) = self.cases.of(&subject, now) else { continue };
+            let case = self.cases.of(&subject, now);
             case.certifiable = (!over).then_some(wait);
             // One that others observe is certified with the answer that their testimony makes.
             if over && observed && suspects {
@@ -47,10 +47,9 @@ impl<R: Register> Quorum<R> {
     /// Puts a certificate on its way to all voters.
     pub(super) fn issue(&mut self, view: &View, subject: &Subject, since: Epoch) {
         let now = self.now.boot;
-        if let Some(case) = self.cases.of(subject, now) {
-            case.certified = Some(since);
-            case.certifiable = None;
-        }
+        let case = self.cases.of(subject, now);
+        case.certified = Some(since);
+        case.certifiable = None;
         self.send_voters(view, &Message::Certificate { subject: subject.clone(), since });
     }
 
@@ -77,7 +76,8 @@ impl<R: Register> Quorum<R> {
         let now = self.now.boot;
         // It may be about a suspension that this voter has yet to hear of; then it is asked for again.
         let known = view.suspended.get(&subject.id).is_some_and(|s| s.incarnation == subject.incarnation);
-        if known && let Some(case) = self.cases.of(subject, now) {
+        if known {
+            let case = self.cases.of(subject, now);
             let known = case.certificates.entry(from).or_insert(since);
             *known = since.max(*known);
         }

@@ -14,7 +14,7 @@ use super::message::{Denial, Message, Names, Recipient};
 use super::view::{Epoch, View, Voters, majority};
 use super::witness::Witness;
 use super::{Quorum, Register};
-use crate::core::identity::StorageId;
+use crate::core::identity::{NodeId, StorageId};
 
 /// A change of voters, as far as this node has part in it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -78,7 +78,7 @@ impl<R: Register> Quorum<R> {
         }
     }
 
-    pub(super) fn on_enlisted(&mut self, storage: StorageId, name: &crate::core::identity::NodeId) {
+    pub(super) fn on_enlisted(&mut self, storage: StorageId, name: &NodeId) {
         if let Some(enlisting) = &mut self.changing.enlisting
             && enlisting.names.contains(name)
             && storage != StorageId::default()
@@ -94,7 +94,12 @@ impl<R: Register> Quorum<R> {
         let now = self.now.boot;
         let Some(next) = &view.electorate.next else {
             self.changing.enlisting = self.changing.enlisting.take().filter(|e| now < e.until);
-            let enlisting = self.changing.enlisting.as_ref()?;
+            let enlisting = self.changing.enlisting.as_mut()?;
+            // An answer may be a late copy, from a disk that is lost: what is heard under its name now knows better.
+            let outdated = |storage: &StorageId, name: &NodeId| {
+                witness.identity(name).is_some_and(|heard| heard.storage != *storage)
+            };
+            enlisting.found.retain(|storage, name| !outdated(storage, name));
             let complete = enlisting.found.len() == enlisting.names.len();
             return complete.then(|| Delta::Seal(enlisting.found.clone()));
         };

@@ -149,6 +149,10 @@ impl<R: Register> Quorum<R> {
             return;
         }
         if known.is_none() {
+            if self.founding.begun {
+                // Whoever announces it knows nothing of the history that has been shown here. That is to be followed instead.
+                return;
+            }
             self.agree(founders.clone());
             self.say_founders(Some(sender));
         }

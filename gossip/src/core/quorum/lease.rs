@@ -8,7 +8,7 @@ use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use super::message::{Denial, Message, Names, Recipient, Wish};
-use super::view::{Epoch, Grant, LEASES_MAX, LeaseName, View, VouchFor};
+use super::view::{Epoch, Grant, LEASES_MAX, LeaseName, View, Voters, VouchFor};
 use super::{Quorum, Register, Standing};
 use crate::core::event::Event;
 
@@ -60,8 +60,8 @@ pub enum Wanted {
 struct Errand {
     number: u64,
     wish: Wish,
-    /// The electorate when it was asked for.
-    electorate: Option<Epoch>,
+    /// The voters when it was asked for.
+    voters: Option<Voters>,
 }
 
 /// All that this node wants of the voters.
@@ -165,9 +165,9 @@ impl<R: Register> Quorum<R> {
     }
 
     fn go_for(&mut self, wish: Wish) {
-        let electorate = self.view().map(|view| view.electorate.since);
+        let voters = self.view().map(|view| view.electorate.voters.clone());
         let number = self.leases.number();
-        self.leases.errand = Some(Errand { number, wish, electorate });
+        self.leases.errand = Some(Errand { number, wish, voters });
         self.pursue_soon();
     }
 
@@ -312,8 +312,8 @@ impl<R: Register> Quorum<R> {
             Wish::Unseal { .. } => view.electorate.next.is_none(),
             Wish::Change { voters, .. } => {
                 let names: Vec<_> = view.electorate.voters.iter().map(|(_, name)| name).collect();
-                // The same names may stand for other disks.
-                errand.electorate < Some(view.electorate.since)
+                // The same names may stand for other disks; a seal that was taken back has changed neither.
+                errand.voters.as_ref() != Some(&view.electorate.voters)
                     && view.electorate.next.is_none()
                     && names.len() == voters.len()
                     && names.iter().all(|name| voters.contains(name))
@@ -357,11 +357,11 @@ impl<R: Register> Quorum<R> {
                 // Asked for once it is free, and can be used: a grant that comes while no majority vouches is lost.
                 Wanted::Grant { request } if in_quorum && !view.leases.contains(lease) => {
                     let wish = Wish::Acquire { lease: lease.clone() };
-                    errands.push(Errand { number: request, wish, electorate: None });
+                    errands.push(Errand { number: request, wish, voters: None });
                 }
                 Wanted::Return { token, .. } => {
                     let wish = Wish::Release { lease: lease.clone(), token };
-                    errands.push(Errand { number: 0, wish, electorate: None });
+                    errands.push(Errand { number: 0, wish, voters: None });
                 }
                 Wanted::Grant { .. } | Wanted::Held { .. } => {}
             }

@@ -119,6 +119,8 @@ pub struct Quorum<R = Paxos> {
     renews: bool,
     /// Whether it has been told that this life of it is over.
     ended: bool,
+    /// In which view this life is dead, stored or not.
+    ends: Option<Epoch>,
     /// Whether this life, which was never in quorum, may be among the dead that are not on record any more.
     below_floor: bool,
     /// When this life began.
@@ -170,12 +172,15 @@ impl<R: Register> Quorum<R> {
             refused: 0,
             renews: true,
             ended: false,
+            ends: None,
             below_floor: false,
             begun: now.boot,
             identity,
             settings,
         };
         if let Some(view) = quorum.journal.view().cloned() {
+            quorum.note_own_end(&view);
+            quorum.heed_own_end(&view);
             quorum.vouched.adopt(&view);
             quorum.register.rebase(now.boot);
         }

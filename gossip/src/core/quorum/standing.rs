@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::clock::Moment;
-use super::view::{Cause, Epoch, View, VouchFor};
+use super::view::{Cause, Epoch, Gone, View, VouchFor};
 use super::vouched::lease_of;
 use super::{Quorum, Register};
 use crate::core::event::Event;
@@ -53,6 +53,20 @@ impl<R: Register> Quorum<R> {
     pub fn hear_of_own_end(&mut self) {
         self.ended |= self.stand.standing != Standing::Unvoted;
         self.take_stock();
+    }
+
+    /// A view is on its way to the disk. If it has this life as dead, one that overtakes it there may have it no more.
+    pub(super) fn note_own_end(&mut self, view: &View) {
+        let Identity { id, incarnation, .. } = &self.identity;
+        let over = |gone: &Gone| gone.cause == Cause::Dead && *incarnation <= gone.incarnation;
+        if view.gone.get(id).is_some_and(over) {
+            self.ends.get_or_insert(view.epoch);
+        }
+    }
+
+    /// This view is stored, or a later one: once dead is dead for ever, also if the record of it has made room since (S2).
+    pub(super) fn heed_own_end(&mut self, view: &View) {
+        self.ended |= self.ends.is_some_and(|epoch| epoch <= view.epoch);
     }
 
     /// Among the views that were skipped may have been the end of this life, and what made room on record for others since. One that

@@ -1,0 +1,70 @@
+//! More doubted nodes than a voter can ask about at once (L1, D4).
+
+use std::collections::BTreeMap;
+
+use gossip::Opinion;
+use gossip::core::quorum::{Delta, Message, Output, Subject};
+
+use crate::bench::Bench;
+use crate::names::{MS, subject, subjects};
+
+/// Twice as many as there are cases, all of whom others doubt.
+const DOUBTED: usize = 256;
+/// As many are asked about at once.
+const CASES: usize = 128;
+
+/// A voter in whose cluster some links between others are broken for long.
+fn crowded() -> Bench {
+    let mut voter = Bench::new("a", 1, 1);
+    voter.sees.doubted = (0..DOUBTED).map(|n| subject(&format!("m{n}"), 1)).collect();
+    voter
+}
+
+/// Lets it ask for so many intervals, while all answer that they trust; whom it asked about, and how often, and how many certificates it
+/// sent.
+fn ask(voter: &mut Bench, intervals: u32) -> (BTreeMap<Subject, usize>, usize) {
+    let (mut asked, mut certified) = (BTreeMap::new(), 0);
+    for _ in 0..intervals {
+        voter.wait(100 * MS);
+        voter.write(true);
+        for output in voter.outputs() {
+            match output {
+                Output::Send { message: Message::Ask { question, subject }, .. } => {
+                    *asked.entry(subject.clone()).or_default() += 1;
+                    let doubted = voter.sees.doubted.contains(&subject);
+                    for from in (2..=3).filter(|_| doubted) {
+                        let (subject, opinion) = (subject.clone(), Opinion::Trust);
+                        voter.hear(from, Message::Answer { question, subject, opinion });
+                    }
+                }
+                Output::Send { message: Message::Certificate { .. }, .. } => certified += 1,
+                _ => {}
+            }
+        }
+    }
+    (asked, certified)
+}
+
+#[test]
+fn where_many_are_doubted_all_have_their_turn() {
+    let mut voter = crowded();
+    voter.sees.whom = Some((subject("c", 1), Opinion::Suspect));
+    let (asked, _) = ask(&mut voter, 5);
+    assert_eq!(asked.len(), CASES, "at once");
+    let (asked, _) = ask(&mut voter, 60);
+    assert_eq!(asked.len(), DOUBTED + 1);
+    assert!(asked.contains_key(&subject("c", 1)));
+}
+
+#[test]
+fn whoever_is_suspended_stays_a_case_among_many() {
+    let mut voter = crowded();
+    ask(&mut voter, 10);
+    voter.sees.whom = Some((subject("c", 1), Opinion::Suspect));
+    voter.learn(Delta::Suspend(subjects("c", 1)));
+    voter.write(true);
+    let (asked, certified) = ask(&mut voter, 100);
+    let times = asked[&subject("c", 1)];
+    assert!(times >= 60, "three voters were asked {times} times in all");
+    assert!(certified > 0);
+}
