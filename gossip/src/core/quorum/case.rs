@@ -23,7 +23,8 @@ pub(super) struct Cases {
     next_question: u32,
     /// Since when an eviction could be proposed.
     ripe: Option<Duration>,
-    /// Where there are more subjects than cases: the last whose turn has come.
+    /// Whether there are more subjects than cases, and then the last whose turn has come.
+    crowded: bool,
     turn: Option<Subject>,
 }
 
@@ -62,7 +63,7 @@ impl Case {
 }
 
 impl Cases {
-    /// Questions are asked at this pace, in intervals: at first, and once a case has become old.
+    /// Questions are asked at this pace, in intervals: at first, and once a case has become old or has a turn of many.
     const PACE: (u32, u32) = (2, 10);
     /// From this age on, in intervals, a case is old.
     const OLD: u32 = 100;
@@ -72,7 +73,7 @@ impl Cases {
     const MAX: usize = 2 * SUSPENDED_MAX;
 
     pub(super) fn new(first_question: u32) -> Self {
-        Self { open: BTreeMap::new(), next_question: first_question, ripe: None, turn: None }
+        Self { open: BTreeMap::new(), next_question: first_question, ripe: None, crowded: false, turn: None }
     }
 
     pub(super) fn due(&self) -> Option<Duration> {
@@ -152,11 +153,15 @@ impl<R: Register> Quorum<R> {
             good && self.opinion(&view, witness, subject).is_none_or(|opinion| opinion == Opinion::Suspect)
         };
         subjects.extend(suspects.filter(doubted));
-        if subjects.len() > Cases::MAX {
+        self.cases.crowded = subjects.len() > Cases::MAX;
+        if self.cases.crowded {
             let suspended = |subject: &Subject| subject.suspended_since(&view).is_some();
-            let since = self.now.boot.saturating_sub(self.settings.answer_max);
+            let now = self.now.boot;
+            let since = now.saturating_sub(self.settings.answer_max);
+            // A turn is over when it would be time for another question.
             let stays = |case: &Case| {
-                case.asked.len() < Cases::QUESTIONS_MAX || case.is_answered(&view, Opinion::Suspect, since)
+                let lasts = case.asked.is_empty() || now < case.next;
+                lasts || case.is_answered(&view, Opinion::Suspect, since)
             };
             subjects = self.cases.take_turns(subjects, suspended, stays);
         }
@@ -183,12 +188,14 @@ impl<R: Register> Quorum<R> {
         let (now, interval) = (self.now.boot, self.settings.interval);
         let (patience, timeout) = (self.patience(rank), self.settings.ballot_timeout);
         let question = self.cases.next_question.wrapping_add(1);
+        let by_turns = self.cases.crowded && subject.suspended_since(view).is_none();
         let case = self.cases.of(subject, now);
         if now < case.opened + patience || now < case.next {
             case.next = case.next.max(case.opened + patience);
             return;
         }
-        let pace = if now > case.opened + Cases::OLD * interval { Cases::PACE.1 } else { Cases::PACE.0 };
+        let old = by_turns || now > case.opened + Cases::OLD * interval;
+        let pace = if old { Cases::PACE.1 } else { Cases::PACE.0 };
         case.next = now + (pace * interval).max(timeout) * (1 + rank);
         case.asked.push_front((question, now));
         case.asked.truncate(Cases::QUESTIONS_MAX);
