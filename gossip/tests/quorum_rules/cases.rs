@@ -14,8 +14,8 @@ const DOUBTED: usize = 256;
 const CASES: usize = 128;
 
 /// A voter in whose cluster some links between others are broken for long.
-fn crowded() -> Bench {
-    let mut voter = Bench::new("a", 1, 1);
+fn crowded(name: &str, number: u8) -> Bench {
+    let mut voter = Bench::new(name, number, 1);
     voter.sees.doubted = (0..DOUBTED).map(|n| subject(&format!("m{n}"), 1)).collect();
     voter
 }
@@ -32,7 +32,7 @@ fn ask(voter: &mut Bench, intervals: u32) -> (BTreeMap<Subject, usize>, usize) {
                 Output::Send { message: Message::Ask { question, subject }, .. } => {
                     *asked.entry(subject.clone()).or_default() += 1;
                     let doubted = voter.sees.doubted.contains(&subject);
-                    for from in (2..=3).filter(|_| doubted) {
+                    for from in (1..=3).filter(|_| doubted) {
                         let (subject, opinion) = (subject.clone(), Opinion::Trust);
                         voter.hear(from, Message::Answer { question, subject, opinion });
                     }
@@ -47,18 +47,21 @@ fn ask(voter: &mut Bench, intervals: u32) -> (BTreeMap<Subject, usize>, usize) {
 
 #[test]
 fn where_many_are_doubted_all_have_their_turn() {
-    let mut voter = crowded();
-    voter.sees.whom = Some((subject("c", 1), Opinion::Suspect));
-    let (asked, _) = ask(&mut voter, 5);
-    assert_eq!(asked.len(), CASES, "at once");
-    let (asked, _) = ask(&mut voter, 60);
-    assert_eq!(asked.len(), DOUBTED + 1);
-    assert!(asked.contains_key(&subject("c", 1)));
+    // Later voters wait for the first, before they ask and between questions.
+    for (name, number, turn) in [("a", 1, 10), ("c", 3, 34)] {
+        let mut voter = crowded(name, number);
+        voter.sees.whom = Some((subject("x", 1), Opinion::Suspect));
+        let (asked, _) = ask(&mut voter, 5);
+        assert_eq!(asked.len(), CASES, "at once");
+        let (asked, _) = ask(&mut voter, 4 * turn);
+        assert_eq!(asked.len(), DOUBTED + 1, "by {name}");
+        assert!(asked.contains_key(&subject("x", 1)));
+    }
 }
 
 #[test]
 fn whoever_is_suspended_stays_a_case_among_many() {
-    let mut voter = crowded();
+    let mut voter = crowded("a", 1);
     ask(&mut voter, 10);
     voter.sees.whom = Some((subject("c", 1), Opinion::Suspect));
     voter.learn(Delta::Suspend(subjects("c", 1)));
