@@ -8,8 +8,8 @@
 //! This is adaptive conformal inference (Gibbs and Candès, *Adaptive Conformal Inference Under Distribution Shift*, NeurIPS
 //! 2021), one instance per level. Its guarantee needs no model of the network and no independence: over n heartbeats the
 //! knot moves by γ · (exceedances - n·10^-k), or further up where a floor or a neighbour stops it. It starts at least at
-//! k - ½, and is only ever raised by a heartbeat that came above it, or above the knot below, from which it keeps its distance: so it ends at most γ above the highest uncorrected
-//! level M at which one came. Hence level k is exceeded at most n·10^-k + (M - k + ½)/γ + 1 times. That is a sum that
+//! k - ½, and is only ever raised by a heartbeat that came above it, or above the knot below, from which it keeps its
+//! distance: so it ends at most γ above the highest uncorrected level M at which one came. Hence level k is exceeded at most n·10^-k + (M - k + ½)/γ + 1 times. That is a sum that
 //! telescopes, not a limit theorem. (The range of a knot is wide enough for M up to k + 6.)
 
 /// How many levels have a knot of their own: 0.5, 1.0 … 6.0.
