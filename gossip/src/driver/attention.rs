@@ -11,7 +11,7 @@ use crate::core::between_looks;
 /// For so many intervals after a crowd it goes on listening.
 const CROWDED_FOR: u32 = 5;
 /// What a receive buffer holds at the very least. Where more than half of that comes between two looks, there may be a flood.
-const CROWD: u32 = 128;
+const CROWD: usize = 128;
 
 /// When the socket was looked at, and what was found.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ impl Attention {
     }
 
     /// So many datagrams were received from `began` on: all that had arrived by then, or not.
-    pub(super) fn looked(&mut self, began: Duration, received: u32, all: bool) {
+    pub(super) fn looked(&mut self, began: Duration, received: usize, all: bool) {
         if all {
             self.looked = began;
         }

@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
+use super::batch::Batch;
 #[cfg(feature = "faults")]
 use super::faults::{Direction, Emulator};
-use super::stamp::Received;
 use super::udp::Udp;
 
 /// Sends and receives, and counts what the system refused.
@@ -53,31 +53,28 @@ impl Link {
         self.socket.set_watched(watched)
     }
 
-    /// Receives one datagram, cut to the buffer; `WouldBlock` if there is none.
-    pub(super) fn receive(&mut self, buf: &mut [u8]) -> io::Result<Received> {
-        loop {
-            #[cfg(feature = "faults")]
-            if let Some((from, bytes)) = self.arrived(Direction::In) {
-                let len = bytes.len().min(buf.len());
-                buf[..len].copy_from_slice(&bytes[..len]);
-                return Ok(Received { len, from, stamp: None });
-            }
-            let received = self.socket.receive(buf)?;
-            if !self.keeps_back(received.from, &buf[..received.len]) {
-                return Ok(received);
-            }
+    /// Receives what waits, as much as there is room for in a batch; whether that was all.
+    pub(super) fn receive(&mut self, batch: &mut Batch) -> io::Result<bool> {
+        batch.clear();
+        #[cfg(feature = "faults")]
+        while batch.len() < Batch::CAPACITY
+            && let Some((from, bytes)) = self.arrived(Direction::In)
+        {
+            batch.put(from, &bytes);
         }
-    }
-
-    /// Whether an injected fault keeps a datagram that has arrived from the node, for now or for ever.
-    #[cfg(feature = "faults")]
-    fn keeps_back(&mut self, from: SocketAddr, bytes: &[u8]) -> bool {
-        self.emulator.as_mut().is_some_and(|e| e.take(Direction::In, from, bytes))
-    }
-
-    #[cfg(not(feature = "faults"))]
-    fn keeps_back(&mut self, _from: SocketAddr, _bytes: &[u8]) -> bool {
-        false
+        #[cfg(feature = "faults")]
+        if batch.len() > 0 {
+            return Ok(false);
+        }
+        let all = match self.socket.receive(batch) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => true,
+            received => received?,
+        };
+        #[cfg(feature = "faults")]
+        if let Some(emulator) = &mut self.emulator {
+            batch.retain(|from, bytes| !emulator.take(Direction::In, from, bytes));
+        }
+        Ok(all)
     }
 
     /// Sends one datagram, or loses it: a full queue here is no different from a full queue on the way.

@@ -6,6 +6,7 @@
 
 mod alarm;
 mod attention;
+mod batch;
 pub(crate) mod board;
 mod clock;
 pub(crate) mod error;
@@ -18,6 +19,7 @@ mod link;
 mod readable;
 pub(crate) mod seeds;
 pub(crate) mod socket;
+#[cfg(unix)]
 mod stamp;
 pub(crate) mod storage;
 mod task;

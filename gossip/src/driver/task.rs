@@ -16,6 +16,7 @@ use tracing::Instrument;
 
 use super::alarm::Alarm;
 use super::attention::Attention;
+use super::batch::Batch;
 use super::board::Board;
 use super::clock::Clocks;
 use super::error::{StartError, StopReason};
@@ -23,7 +24,6 @@ use super::keeper::{Failed, Keeper};
 use super::leases::{Answer, Leases};
 use super::link::Link;
 use super::seeds::Seeds;
-use super::stamp::Received;
 use super::storage::Storage;
 use super::udp::Udp;
 use crate::core::{Node as Core, Setup};
@@ -153,6 +153,7 @@ pub(crate) fn start(
         refused: None,
         rewound: false,
         outgoing: Box::new([0; DATAGRAM_MAX]),
+        incoming: Batch::new(),
         alarm,
         alarm_at: None,
         attention,
@@ -189,6 +190,7 @@ struct Task {
     /// Whether others have seen more of its disk than that says.
     rewound: bool,
     outgoing: Box<[u8; DATAGRAM_MAX]>,
+    incoming: Batch,
     alarm: Alarm,
     /// When it will ring, if it is set.
     alarm_at: Option<Duration>,
@@ -218,8 +220,6 @@ impl Task {
     }
 
     async fn live(&mut self) -> StopReason {
-        // One byte more than is allowed, so that what is too long is seen to be.
-        let mut buf = [0; DATAGRAM_MAX + 1];
         loop {
             if let Some(reason) = self.drain_core() {
                 return reason;
@@ -231,7 +231,7 @@ impl Task {
             }
             let wake = self.wait().await;
             let alarm = matches!(wake, Wake::Alarm);
-            match self.receive(&mut buf) {
+            match self.receive() {
                 Ok(true) => {}
                 // There is more: let other tasks of this thread run before it is fetched.
                 Ok(false) => yield_now().await,
@@ -320,20 +320,17 @@ impl Task {
     }
 
     /// Hands in all that has arrived; whether that was all.
-    fn receive(&mut self, buf: &mut [u8]) -> io::Result<bool> {
+    fn receive(&mut self) -> io::Result<bool> {
         let (began, mut received) = (self.clocks.boot(), 0);
-        for _ in 0..RECEIVE_MAX {
-            match timed(|| self.link.receive(buf), || self.clocks.now()) {
-                Ok((Received { len, from, stamp }, now)) => {
-                    self.receive_errors = 0;
-                    received += 1;
-                    let ago = stamp.zip(now.wall).map(|(stamp, wall)| wall.saturating_sub(stamp));
-                    let arrived = self.attention.arrived(now.boot, ago.unwrap_or_default());
-                    self.core.handle_arrived(now, arrived, from, &buf[..len]);
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.attention.looked(began, received, true);
-                    return Ok(true);
+        for _ in 0..RECEIVE_MAX / Batch::CAPACITY {
+            match timed(|| self.link.receive(&mut self.incoming), || self.clocks.now()) {
+                Ok((all, now)) => {
+                    received += self.incoming.len();
+                    self.hand_in(now);
+                    if all {
+                        self.attention.looked(began, received, true);
+                        return Ok(true);
+                    }
                 }
                 // Some systems report here that an earlier datagram found nobody. It is not this socket's trouble.
                 Err(error) => {
@@ -346,6 +343,16 @@ impl Task {
         }
         self.attention.looked(began, received, false);
         Ok(false)
+    }
+
+    /// Hands in what was received together.
+    fn hand_in(&mut self, now: Now) {
+        for (datagram, bytes) in self.incoming.iter() {
+            self.receive_errors = 0;
+            let ago = datagram.stamp.zip(now.wall).map(|(stamp, wall)| wall.saturating_sub(stamp));
+            let arrived = self.attention.arrived(now.boot, ago.unwrap_or_default());
+            self.core.handle_arrived(now, arrived, datagram.from, bytes);
+        }
     }
 
     /// Runs the command that ended the wait, and those that queued behind it.

@@ -15,8 +15,9 @@ mod system {
     use tokio::io::Interest;
     use tokio::io::unix::AsyncFd;
 
+    use super::super::batch::Batch;
     use super::super::readable;
-    use super::super::stamp::{Received, Stamps};
+    use super::super::stamp::Stamps;
 
     #[derive(Debug)]
     pub(crate) struct Udp {
@@ -55,22 +56,21 @@ mod system {
             self.watch.as_ref().map_or(Poll::Pending, |watch| watch.poll_read_ready(cx).map_ok(|_| ()))
         }
 
-        /// Receives one datagram, cut to the buffer; `WouldBlock` if there is none.
-        pub(in super::super) fn receive(&mut self, buf: &mut [u8]) -> io::Result<Received> {
+        /// Fills an empty batch with what waits; whether that was all. `WouldBlock` if there is nothing.
+        pub(in super::super) fn receive(&self, batch: &mut Batch) -> io::Result<bool> {
             let Self { socket, watch, stamps } = self;
-            let mut asked = false;
+            let mut asked = None;
             if let Some(watch) = watch {
-                let receive = |socket: &Arc<UdpSocket>| {
-                    asked = true;
-                    stamps.receive(socket, buf)
-                };
-                let received = watch.try_io(Interest::READABLE, receive);
-                if asked {
-                    return received;
-                }
+                _ = watch.try_io(Interest::READABLE, |socket| {
+                    match asked.insert(stamps.receive(socket, batch)) {
+                        // The runtime hears that nothing is left, and need not find that out by asking once more.
+                        Ok(true) => Err(io::ErrorKind::WouldBlock.into()),
+                        _ => Ok(()),
+                    }
+                });
             }
             // Not watched, or not seen yet to have something: only the system knows.
-            stamps.receive(socket, buf)
+            asked.unwrap_or_else(|| stamps.receive(socket, batch))
         }
 
         /// Sends one datagram; `WouldBlock` if there is no room.
@@ -88,7 +88,7 @@ mod system {
 
     use tokio::net::UdpSocket;
 
-    use super::super::stamp::Received;
+    use super::super::batch::Batch;
 
     #[derive(Debug)]
     pub(crate) struct Udp(UdpSocket);
@@ -111,8 +111,9 @@ mod system {
             self.0.poll_recv_ready(cx)
         }
 
-        pub(in super::super) fn receive(&mut self, buf: &mut [u8]) -> io::Result<Received> {
-            self.0.try_recv_from(buf).map(|(len, from)| Received { len, from, stamp: None })
+        /// Takes one datagram into an empty batch: there may be more. `WouldBlock` if there is nothing.
+        pub(in super::super) fn receive(&self, batch: &mut Batch) -> io::Result<bool> {
+            batch.receive_one(|buffer| self.0.try_recv_from(buffer))
         }
 
         pub(in super::super) fn send(&self, to: SocketAddr, bytes: &[u8]) -> io::Result<usize> {
