@@ -1,8 +1,9 @@
 //! The real core under simulated weather. See `sim/mod.rs` for how it works.
 //!
 //! `SIM_SEEDS=100000 cargo test --release -p gossip --test simulation seeds` soaks; `SIM_FIRST` sets the first seed.
-//! `SIM_WRITES=n` runs each seed again with a crash before and after each of n of its writes, by lot if it has more;
-//! `SIM_THREADS` says on how many threads. In every schedule with voters the power may fail at some host's next write anyway.
+//! `SIM_WRITES=n` lets each seed go on with a crash before and after each of n of its writes, by lot if it has more, until all is
+//! well again; `SIM_WRITES=all` at every one of them. `SIM_THREADS` says on how many threads. In every schedule with voters
+//! the power may fail at some host's next write anyway.
 //! `SIM_LOG=file` keeps the whole log of the last seed that failed, of which otherwise only the end is printed.
 #![allow(clippy::expect_used, reason = "helpers of tests are tests")]
 
@@ -14,16 +15,25 @@ use sim::decided::OneHistory;
 use sim::fault::{Fault, Scenario};
 use sim::mutant;
 use sim::network::Rule;
-use sim::run::{Mutation, env, fail_at_write, run, run_seeds, shrink};
+use sim::run::{Mutation, Run, env, run, run_seeds, shrink};
 use sim::world::World;
+use sim::writes::{choose, crash_at_writes};
 
 /// Mixed faults, 5 to 30 nodes a run.
 #[test]
 fn seeds() {
     let (first, count) = (env("SIM_FIRST", 1), env("SIM_SEEDS", 5000));
     eprintln!("seeds {first} to {}", first + count - 1);
-    let failures = run_seeds(first, count, env("SIM_THREADS", 2), env("SIM_WRITES", 0));
+    let failures = run_seeds(first, count, env("SIM_THREADS", 2), writes());
     assert!(failures.is_empty(), "{} seeds failed, the first: {}", failures.len(), failures[0]);
+}
+
+/// At how many of its writes each seed is to crash.
+fn writes() -> u64 {
+    match std::env::var("SIM_WRITES") {
+        Ok(all) if all == "all" => u64::MAX,
+        _ => env("SIM_WRITES", 0),
+    }
 }
 
 #[test]
@@ -83,17 +93,44 @@ fn decisive(seed: u64) -> Scenario {
 /// Every write of a short run fails once before it reaches the disk, and once right after.
 #[test]
 fn the_power_may_fail_at_every_write() {
-    let (first, count) = (env("SIM_FIRST", 1), env("SIM_WRITE_SEEDS", 3));
-    for seed in first..first + count {
+    for seed in 1..1 + env("SIM_WRITE_SEEDS", 3) {
         let scenario = decisive(seed);
-        let whole = run(&scenario, false, &|_| {}).unwrap_or_else(|failure| panic!("{}", failure.what));
-        assert!(whole.writes > 20, "only {} writes", whole.writes);
-        println!("seed {seed}: {} writes", whole.writes);
-        for write in 0..whole.writes {
-            if let Err((failure, after)) = fail_at_write(&scenario, write) {
-                panic!("seed {seed}, write {write}, after {after}: {}", failure.what);
-            }
+        let mut whole = Run::new(&scenario, false, &|_| {});
+        whole.finish().unwrap_or_else(|failure| panic!("{}", failure.what));
+        assert!(whole.writes.len() > 20, "only {} writes", whole.writes.len());
+        println!("seed {seed}: {} writes", whole.writes.len());
+        crash_at_writes(&scenario, &choose(&whole.writes, u64::MAX, seed)).unwrap_or_else(|crashed| {
+            panic!("seed {seed}, write {}, after {}: {}", crashed.write, crashed.after, crashed.failure.what)
+        });
+    }
+}
+
+/// The same in a few random schedules, which have some two hundred writes each. `SIM_WRITES=all` does so in any number of them.
+#[test]
+fn the_power_may_fail_at_every_write_of_random_schedules() {
+    let failures = run_seeds(1, env("SIM_WRITE_SEEDS", 3), env("SIM_THREADS", 2), u64::MAX);
+    assert!(failures.is_empty(), "{} seeds failed, the first: {}", failures.len(), failures[0]);
+}
+
+/// What goes on from a copy is what would have happened: the same story, byte for byte, as in a run that crashes at that write.
+#[test]
+fn a_copy_of_a_run_goes_on_in_the_same_way() {
+    let scenario = Scenario::random(3);
+    let mut whole = Run::new(&scenario, false, &|_| {});
+    whole.finish().unwrap_or_else(|failure| panic!("{}", failure.what));
+    for (write, step) in choose(&whole.writes, 5, 1) {
+        let mut copied = Run::new(&scenario, true, &|_| {});
+        while copied.steps < step {
+            copied.step().unwrap_or_else(|failure| panic!("{}", failure.what));
         }
+        let mut copy = copied.clone();
+        copied.finish().unwrap_or_else(|failure| panic!("{}", failure.what));
+        copy.world.crash_at = Some((write, true));
+        copy.finish().unwrap_or_else(|failure| panic!("{}", failure.what));
+        let from_the_start = run(&scenario, true, &|world| world.crash_at = Some((write, true)));
+        let from_the_start = from_the_start.unwrap_or_else(|failure| panic!("{}", failure.what));
+        assert_eq!(copy.world.log, from_the_start.log);
+        assert_ne!(copy.world.log, copied.world.log, "nothing crashed");
     }
 }
 
@@ -233,6 +270,21 @@ fn who_was_isolated_is_let_in_again_and_left_alone() {
         let view = newest_view(&world);
         assert!(view.gone.is_empty() && view.epoch.get() == 2, "suspended once, and restored: {view:?}");
     }
+}
+
+/// S3, E1: a voter that never heard a life, and whose call that life does not answer, counts among those who suspect it, though
+/// it has no opinion of it.
+#[test]
+fn a_voter_that_never_heard_a_life_may_count_against_it() {
+    let scenario = Scenario::calm(1, 5, 100)
+        .voters(5)
+        .with(50, 60, Fault::Crash { host: 4, disk: true })
+        .with(55, 250, Fault::Net(Rule::OneWay(vec![4], vec![2])))
+        .with(200, 250, Fault::Net(Rule::Partition(vec![3, 4])));
+    let world = run(&scenario, false, &|_| {}).unwrap_or_else(|failure| panic!("{}", failure.what));
+    let view = newest_view(&world);
+    let gone = view.gone.get(&gossip::NodeId::new("n4").expect("a name")).expect("it died");
+    assert_eq!(gone.incarnation.get(), 2, "n3 hears it all the time, but no majority does");
 }
 
 /// News that one side of a partition had time to forget before it healed.

@@ -13,7 +13,7 @@ use super::quorum::{Epoch, VOTERS_MAX, View, Voters};
 use crate::wire::{Age, Contact};
 
 /// What is known of the voters of one electorate, in the order of their disks.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Contacts {
     electorate: Option<Epoch>,
     /// How many voters it has.

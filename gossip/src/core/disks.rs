@@ -10,7 +10,7 @@ use super::record::Record;
 
 /// What is remembered of a few disks: of those of voters, whose lives are over and whose records are gone, and of those that
 /// were seen to have gone back.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Disks(Vec<Disk>);
 
 #[derive(Debug, Clone)]

@@ -210,7 +210,7 @@ impl Refusal {
 }
 
 /// Events on their way out.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Events {
     queue: VecDeque<Event>,
     max: usize,

@@ -19,7 +19,7 @@ use crate::wire::{
 };
 
 /// This node's own heartbeats: their number, and when the last of them were sent.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Beat {
     seq: u64,
     sent: [Moment; Self::REMEMBERED],

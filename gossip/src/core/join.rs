@@ -15,7 +15,7 @@ use super::timer::Timer;
 use crate::wire::{DATAGRAM_MAX, Encoder, Frame, Head, Item, Padding, Tag};
 
 /// Whom to call, and how that has gone so far.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Seeds {
     addrs: Vec<SocketAddr>,
     /// Where those lived whose deaths were decided.
@@ -29,7 +29,7 @@ pub(super) struct Seeds {
 }
 
 /// An address at which somebody was declared dead.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Buried {
     addr: SocketAddr,
     called: u32,

@@ -12,7 +12,7 @@ use super::record::Status;
 use crate::wire::{Frame, Head, Item};
 
 /// Where a node is in its life.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Phase {
     /// Taking part.
     Running,
@@ -28,7 +28,7 @@ pub(super) enum Phase {
 }
 
 /// Who has been told, and who has said so.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Farewell {
     until: Duration,
     told: BTreeSet<Life>,

@@ -114,6 +114,9 @@ pub struct Setup {
 /// What is not drained is kept within limits: beyond 1,024 datagrams and the configured number of events the oldest are
 /// dropped and counted.
 ///
+/// A clone goes on in the same way from the same inputs, for simulators that try what else might happen. No more than one of them
+/// may ever talk to others.
+///
 /// ```
 /// use std::time::Duration;
 /// use gossip::core::{Node, Setup};
@@ -158,7 +161,7 @@ pub struct Setup {
 /// assert!(matches!(a.poll_event(), Some(Event::Joined { .. })));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Node {
     config: Config,
     identity: Identity,

@@ -25,7 +25,7 @@ pub(crate) enum Kind {
 }
 
 /// Topics by how often they have been told.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct News {
     told: Vec<VecDeque<Topic>>,
     len: usize,

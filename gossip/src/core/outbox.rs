@@ -15,7 +15,7 @@ pub struct Transmit {
 }
 
 /// What is to be sent.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Outgoing {
     /// A heartbeat to this peer. It is written when it is polled, straight into the driver's buffer.
     Heartbeat(Life),
@@ -24,7 +24,7 @@ pub(crate) enum Outgoing {
 }
 
 /// Bounded: a driver that does not drain loses the oldest, as a network might.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Outbox {
     queue: VecDeque<Outgoing>,
     pub(crate) dropped: u64,

@@ -11,7 +11,7 @@ use super::record::{Pause, Status};
 use super::timer::Timer;
 
 /// How punctual this process has been lately.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Pace {
     /// Up to here lateness has been accounted for.
     accounted: Duration,

@@ -11,7 +11,7 @@ use super::record::{Record, Status};
 use crate::wire::Tag;
 
 /// One life of a neighbour, or of somebody who takes this node for one.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Peer {
     pub(crate) key: Key,
     pub(crate) life: Life,
@@ -59,7 +59,7 @@ pub(crate) struct Peer {
 }
 
 /// Others being asked about a silent neighbour.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Probe {
     pub(crate) nonce: Tag,
     /// When they were last asked, and how many of them.
@@ -239,7 +239,7 @@ impl Peer {
 }
 
 /// Peers, found by their lives. There are at most a few dozen.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Peers {
     lives: Vec<Life>,
     peers: Vec<Peer>,

@@ -25,7 +25,7 @@ const EVIDENCE_MAX: f64 = 2.0;
 ///
 /// Learnt from those that turned out to be; and never taken to be more than the loss of heartbeats here would let
 /// through in the four steps of a question, which is known much sooner.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Reach {
     reached: f64,
     loss: f64,

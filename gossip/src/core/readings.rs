@@ -10,7 +10,7 @@ use super::identity::Key;
 use super::quorum::{Epoch, Standing};
 
 /// Readings as they were last told.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Readings {
     /// Of all members that are not set apart; none before anything was read.
     common: Option<Reading>,

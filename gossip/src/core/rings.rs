@@ -8,12 +8,12 @@ use super::identity::Key;
 use crate::hash;
 
 /// This node's two neighbours on each ring, kept up as members come.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Rings {
     rings: Vec<Ring>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Ring {
     seed: u64,
     own: u64,

@@ -13,7 +13,7 @@ use super::identity::{Key, Life};
 use crate::wire::{Bucket, DATAGRAM_MAX, Encoder, Frame, Head, Item, Stamp, Sums, Survey, Tag};
 
 /// The pace of comparing.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Sync {
     next: Duration,
     /// Intervals between two comparisons: doubles while nothing comes of them.

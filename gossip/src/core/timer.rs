@@ -22,7 +22,7 @@ impl Timer {
 }
 
 /// One slot per timer.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Timers([Option<Duration>; Timer::ALL.len()]);
 
 impl Timers {

@@ -6,7 +6,7 @@ use std::net::UdpSocket;
 
 pub(super) use system::Stamps;
 
-use super::batch::{Batch, Received};
+use super::batch::Batch;
 
 #[cfg(target_os = "linux")]
 mod system {
@@ -22,6 +22,7 @@ mod system {
     };
     use nix::sys::time::TimeSpec;
 
+    use super::super::batch::Received;
     use super::*;
 
     /// Receives many at a time, with the kernel's own time stamps.

@@ -11,7 +11,7 @@ use super::{Nanos, SECOND};
 
 /// No node sends more in a second than its neighbours and its questions account for. Two nodes that answer each other's
 /// answers break this within moments, however rare the first word is.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct FewDatagrams {
     /// Of each host: when its present window began, and how much it had sent before.
     windows: BTreeMap<usize, (Nanos, u64)>,
@@ -41,7 +41,7 @@ impl Check for FewDatagrams {
 }
 
 /// No life is suspended, and restored, again and again: verdicts follow what happens to a node, not each other.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct FewSuspensions {
     /// When each life was suspended lately.
     suspended: BTreeMap<(NodeId, Incarnation), VecDeque<Nanos>>,

@@ -18,13 +18,13 @@ pub trait Check {
 ///
 /// Every record anywhere must be, field by field, one that its owner held; and what a node knows of a name only moves
 /// forward while the node lives.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct OwnerWrites {
     written: BTreeMap<(Identity, Version), Arc<Record>>,
     seen: BTreeMap<usize, Seen>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Seen {
     life: u64,
     revision: u64,
@@ -83,7 +83,7 @@ impl Check for OwnerWrites {
 }
 
 /// S6 for opinions: whatever a node reports of another's opinion is one that the other really held.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct HonestOpinions {
     held: BTreeSet<(NodeId, NodeId, Incarnation, Opinion)>,
 }
@@ -108,7 +108,7 @@ impl Check for HonestOpinions {
 ///
 /// While it was awake, the observer must have been without a fresh heartbeat for longer than a sender that is in time
 /// ever makes it wait.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct OwnPause {
     pub silence_min: Nanos,
 }

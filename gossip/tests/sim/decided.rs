@@ -12,7 +12,7 @@ use super::world::World;
 
 /// S1, S2, S5, S7 and S9: one history, of which each step follows from the one before and is on the disks of a majority
 /// of its voters.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct OneHistory {
     views: BTreeMap<(GenesisId, Epoch), Arc<View>>,
     /// The newest view that each host has shown.
@@ -88,7 +88,7 @@ fn holds(disk: &Durable, before: &View, view: &View) -> bool {
 }
 
 /// S4 and S5: who is in quorum is not dead by any view, and no lease has two valid handles.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct NoTwoInQuorum {
     /// The highest incarnation of each name that some view anywhere calls gone.
     gone: BTreeMap<NodeId, (Incarnation, Epoch)>,
@@ -173,9 +173,9 @@ fn one_holder(world: &World) -> Result<(), String> {
 
 /// S3: whoever is suspended was suspected, lately and by itself, by each of a majority of the voters.
 ///
-/// Or could not hear that voter. Only where this is all there is to it: not of a life that was outlived, of one that may have
-/// been isolated, or by voters that have just started and had to ask others.
-#[derive(Debug, Default)]
+/// Or could not hear that voter; or, of a life that it never heard, called it in vain. Only where this is all there is to it: not
+/// of a life that was outlived, of one that may have been isolated, or by voters that have just started and had to ask others.
+#[derive(Debug, Clone, Default)]
 pub struct SuspectedByMajority {
     /// Until when each voter last suspected whom; the end of time while it does.
     suspected: BTreeMap<(StorageId, NodeId), Nanos>,
@@ -184,6 +184,8 @@ pub struct SuspectedByMajority {
     troubled: BTreeMap<NodeId, Nanos>,
     /// When each host was last seen not to have heard a voter for long, whoever else vouches for it meanwhile.
     deaf: BTreeMap<(NodeId, StorageId), Nanos>,
+    /// From when on each host may be deaf to one of the voters, in which view, and after how many changes of disks.
+    deaf_from: BTreeMap<usize, (Nanos, Epoch, usize)>,
 }
 
 impl SuspectedByMajority {
@@ -191,7 +193,7 @@ impl SuspectedByMajority {
     const LATELY: Nanos = 30;
     /// For how many intervals an isolated or deaf node is excepted.
     const TROUBLE: Nanos = 120;
-    /// Who has not heard a voter for so many intervals is deaf to it, and counts as silent (T4).
+    /// Who has not heard a voter for so many intervals is deaf to it, and counts as silent (T4). The other way round too.
     const DEAF: Nanos = 20;
 
     fn note(&mut self, world: &World, host: usize, events: &[Event]) {
@@ -217,13 +219,26 @@ impl SuspectedByMajority {
 impl SuspectedByMajority {
     fn note_deaf(&mut self, world: &World, host: usize) {
         let Some(view) = world.view(host) else { return };
+        let (epoch, disks) = (view.epoch, world.old_disks.len());
+        // What was heard is never taken back, so nothing has to be looked at before then.
+        let known = self.deaf_from.get(&host).filter(|known| (known.1, known.2) == (epoch, disks));
+        if known.is_some_and(|known| world.now < known.0) {
+            return;
+        }
+        let mut soonest = Nanos::MAX;
         for voter in view.electorate.voters.keys() {
             let from = world.hosts.iter().position(|h| h.disk == *voter);
+            if from == Some(host) {
+                continue;
+            }
             let heard = from.map_or(0, |from| world.heard(host, from));
-            if world.now >= heard + Self::DEAF * world.interval() {
+            let deaf = heard + Self::DEAF * world.interval();
+            soonest = soonest.min(deaf);
+            if world.now >= deaf {
                 self.deaf.insert((world.hosts[host].id.clone(), *voter), world.now);
             }
         }
+        self.deaf_from.insert(host, (soonest, epoch, disks));
     }
 }
 
@@ -255,14 +270,15 @@ impl Check for SuspectedByMajority {
             let host = world.hosts.iter().position(|h| h.id == *id);
             let well =
                 |host: usize| world.hosts[host].lives(suspension.incarnation) && !slept(world, host, lately);
-            if excepted || !host.is_some_and(well) {
-                continue;
-            }
+            let Some(host) = host.filter(|&host| !excepted && well(host)) else { continue };
             let did = |voter: &StorageId| {
                 let until = self.suspected.get(&(*voter, id.clone())).copied().unwrap_or_default();
                 let deaf = self.deaf.get(&(id.clone(), *voter)).copied().unwrap_or_default();
-                until.max(deaf) >= lately
-                    || world.host_of(voter).is_none_or(|h| h.is_young(world.now, world.interval()))
+                let by = world.hosts.iter().position(|h| h.disk == *voter);
+                let unheard = |by| world.heard(by, host) + Self::DEAF * world.interval() <= world.now;
+                let asks = |by: usize| unheard(by) || world.hosts[by].is_young(world.now, world.interval());
+                // Nobody suspects itself.
+                until.max(deaf) >= lately || by.is_none_or(|by| by != host && asks(by))
             };
             if !majority(&view.electorate.voters, did) {
                 return Err(format!("S3: view {} suspends {id}, whom no majority suspected", view.epoch));

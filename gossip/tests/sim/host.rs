@@ -65,7 +65,7 @@ impl Clock {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Host {
     pub id: NodeId,
     pub addr: SocketAddr,

@@ -12,6 +12,7 @@
 
 pub mod bounds;
 pub mod check;
+pub mod checks;
 pub mod decided;
 pub mod fault;
 #[path = "../common/frame.rs"]
@@ -24,7 +25,9 @@ pub mod network;
 pub mod rng;
 pub mod run;
 pub mod scale;
+mod tamper;
 pub mod world;
+pub mod writes;
 
 /// Nanoseconds of true time, which no host can see.
 pub type Nanos = u64;

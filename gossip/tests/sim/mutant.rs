@@ -6,17 +6,18 @@ use gossip::wire::{Doubt, Doubts, Frame, Head, Item, Level, Opinions, decode};
 use gossip::{Config, Incarnation, Opinion, Record, Version};
 
 use super::frame::encoded;
-use super::world::{Tamper, World};
+use super::tamper::Tamper;
+use super::world::World;
 
 /// Takes each datagram apart, lets `change` at it, and puts it together again with a good checksum.
 ///
 /// Built on the public wire module, as a node of another make would be.
 pub fn forge(
     config: &Config,
-    mut change: impl FnMut(usize, &mut Frame, &mut Vec<Item>) + Send + 'static,
+    mut change: impl FnMut(usize, &mut Frame, &mut Vec<Item>) + Clone + Send + 'static,
 ) -> Tamper {
     let config = config.clone();
-    Box::new(move |from, bytes| {
+    Box::new(move |from, bytes: Box<[u8]>| {
         let mut items = Vec::new();
         let Ok(mut frame) = decode(&config, &bytes, &mut items) else { return bytes };
         change(from, &mut frame, &mut items);
@@ -135,7 +136,7 @@ pub fn stutters(world: &mut World) {
 pub fn talks_nonsense(world: &mut World) {
     let config = world.config.clone();
     let mut rng = super::rng::Rng::new(world.rng.word());
-    world.tamper = Some(Box::new(move |_, mut bytes| {
+    world.tamper = Some(Box::new(move |_, mut bytes: Box<[u8]>| {
         if rng.chance(0.05) {
             for _ in 0..rng.between(1, 5) {
                 let at = rng.between(8, bytes.len() as u64 - 4) as usize;

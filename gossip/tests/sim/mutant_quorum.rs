@@ -8,7 +8,7 @@ use super::mutant::forge;
 use super::world::World;
 
 /// Changes what nodes say to each other about views; given the sender.
-fn forge_message(world: &mut World, mut change: impl FnMut(usize, &mut Message) + Send + 'static) {
+fn forge_message(world: &mut World, mut change: impl FnMut(usize, &mut Message) + Clone + Send + 'static) {
     let config = world.config.clone();
     world.tamper = Some(forge(&config, move |from, frame, _| {
         if let Head::Quorum(envelope) = &mut frame.head {

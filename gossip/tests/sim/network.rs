@@ -26,7 +26,7 @@ pub enum Rule {
     OneWay(Vec<usize>, Vec<usize>),
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Network {
     /// Active rules with the number of the fault each belongs to.
     pub rules: Vec<(usize, Rule)>,

@@ -1,11 +1,13 @@
 //! Running a scenario under the checkers, and shrinking one that fails.
 
-use super::bounds::{FewDatagrams, FewSuspensions};
-use super::check::{Check, HonestOpinions, OwnPause, OwnerWrites, converged};
-use super::decided::{NoTwoInQuorum, OneHistory, SuspectedByMajority, settled};
+use gossip::Event;
+
+use super::check::{Check as _, converged};
+use super::checks::Checks;
+use super::decided::settled;
 use super::fault::Scenario;
-use super::rng::Rng;
 use super::world::{Next, Step, World, config};
+use super::writes::{Crashed, choose, crash_at_writes};
 use super::{MS, Nanos};
 
 /// What went wrong, when.
@@ -21,49 +23,74 @@ pub type Mutation<'a> = &'a (dyn Fn(&mut World) + Sync);
 
 /// Runs a scenario to its end, or to the first violation.
 pub fn run(scenario: &Scenario, log: bool, mutation: Mutation<'_>) -> Result<World, Failure> {
-    let config = config(scenario.interval_ms).full_mesh_max(scenario.full_mesh_max);
-    let config = config.voters((0..scenario.voters).map(|n| format!("n{n}")));
-    let config = config.build().expect("a valid configuration");
-    let mut world = World::new(config, scenario.hosts, scenario.seed);
-    if scenario.voters > 0 {
-        world.give_disks();
-    }
-    world.config_mesh = scenario.full_mesh_max;
-    world.lookups = true;
-    world.rests = scenario.rests;
-    world.log = log.then(String::new);
-    mutation(&mut world);
-    let mut checks: Vec<Box<dyn Check>> = vec![
-        Box::new(OwnerWrites::default()),
-        Box::new(HonestOpinions::default()),
-        Box::new(OwnPause::new(world.interval())),
-        Box::new(OneHistory::default()),
-        Box::new(NoTwoInQuorum::default()),
-        Box::new(SuspectedByMajority::default()),
-        Box::new(FewDatagrams::default()),
-        Box::new(FewSuspensions::default()),
-    ];
-    let outcome = play(&mut world, scenario, &mut checks);
-    match outcome {
-        Ok(()) => Ok(world),
-        Err(what) => Err(Failure { at: world.now, what, log: world.log }),
-    }
+    let mut run = Run::new(scenario, log, mutation);
+    run.finish()?;
+    Ok(run.world)
 }
 
-fn play(world: &mut World, scenario: &Scenario, checks: &mut [Box<dyn Check>]) -> Result<(), String> {
-    for index in 0..world.hosts.len() {
-        // The first second and a bit: not all at the same moment.
-        let at = world.rng.between(0, 10 * world.interval());
-        world.schedule(at, Next::Mark(index));
+/// A run of a scenario under its checkers. A copy of it goes on by itself, in the same way.
+#[derive(Clone)]
+pub struct Run<'a> {
+    pub world: World,
+    scenario: &'a Scenario,
+    checks: Checks,
+    /// How many steps were made, and in which of them each write was begun.
+    pub steps: u64,
+    pub writes: Vec<u64>,
+}
+
+impl<'a> Run<'a> {
+    pub fn new(scenario: &'a Scenario, log: bool, mutation: Mutation<'_>) -> Self {
+        let config = config(scenario.interval_ms).full_mesh_max(scenario.full_mesh_max);
+        let config = config.voters((0..scenario.voters).map(|n| format!("n{n}")));
+        let config = config.build().expect("a valid configuration");
+        let mut world = World::new(config, scenario.hosts, scenario.seed);
+        if scenario.voters > 0 {
+            world.give_disks();
+        }
+        world.config_mesh = scenario.full_mesh_max;
+        world.lookups = true;
+        world.rests = scenario.rests;
+        world.log = log.then(String::new);
+        mutation(&mut world);
+        let checks = Checks::new(world.interval());
+        let mut run = Self { world, scenario, checks, steps: 0, writes: Vec::new() };
+        run.schedule();
+        run
     }
-    let first_fault = world.hosts.len();
-    for (number, fault) in scenario.faults.iter().enumerate() {
-        world.schedule(fault.from, Next::Mark(first_fault + 2 * number));
-        world.schedule(fault.until, Next::Mark(first_fault + 2 * number + 1));
+
+    fn schedule(&mut self) {
+        let world = &mut self.world;
+        for index in 0..world.hosts.len() {
+            // The first second and a bit: not all at the same moment.
+            let at = world.rng.between(0, 10 * world.interval());
+            world.schedule(at, Next::Mark(index));
+        }
+        let first_fault = world.hosts.len();
+        for (number, fault) in self.scenario.faults.iter().enumerate() {
+            world.schedule(fault.from, Next::Mark(first_fault + 2 * number));
+            world.schedule(fault.until, Next::Mark(first_fault + 2 * number + 1));
+        }
     }
-    while let Some(step) = world.step(scenario.end) {
-        let touched = match step {
-            Step::Nothing => continue,
+
+    /// Lets the next thing happen, and looks at what came of it; whether there was anything before the end.
+    pub fn step(&mut self) -> Result<bool, Failure> {
+        let Some(step) = self.world.step(self.scenario.end) else { return Ok(false) };
+        for (host, events) in self.touched(step) {
+            let checked = self.checks.after(&self.world, host, &events);
+            checked.map_err(|what| self.failed(what))?;
+        }
+        self.writes.resize(self.world.writes as usize, self.steps);
+        self.steps += 1;
+        Ok(true)
+    }
+
+    /// The hosts that a step touched, with the events that came out of them.
+    fn touched(&mut self, step: Step) -> Vec<(usize, Vec<Event>)> {
+        let world = &mut self.world;
+        let first_fault = world.hosts.len();
+        match step {
+            Step::Nothing => Vec::new(),
             Step::Host(host, events) => vec![(host, events)],
             Step::Mark(index) if index < first_fault => {
                 world.start(index, 1);
@@ -71,55 +98,57 @@ fn play(world: &mut World, scenario: &Scenario, checks: &mut [Box<dyn Check>]) -
             }
             Step::Mark(mark) => {
                 let number = (mark - first_fault) / 2;
-                let fault = &scenario.faults[number];
+                let fault = &self.scenario.faults[number];
                 if (mark - first_fault).is_multiple_of(2) {
                     world.begin(number, fault).into_iter().map(|host| (host, Vec::new())).collect()
                 } else {
                     world.end(number, fault)
                 }
             }
-        };
-        for (host, events) in touched {
-            for check in checks.iter_mut() {
-                check.after(world, host, &events)?;
-            }
         }
     }
-    if world.network.stats.longest > gossip::DATAGRAM_MAX {
-        return Err(format!("a datagram of {} bytes", world.network.stats.longest));
+
+    /// Goes on to the end, where all must be well.
+    pub fn finish(&mut self) -> Result<(), Failure> {
+        while self.step()? {}
+        self.sound().and_then(|()| self.well()).map_err(|what| self.failed(what))
     }
-    if world.rewound > 0 {
-        return Err("I3: no disk goes back here, and one was said to have".to_owned());
+
+    /// What must not have happened at any time, and leaves its mark.
+    pub fn sound(&self) -> Result<(), String> {
+        if self.world.network.stats.longest > gossip::DATAGRAM_MAX {
+            return Err(format!("a datagram of {} bytes", self.world.network.stats.longest));
+        }
+        if self.world.rewound > 0 {
+            return Err("I3: no disk goes back here, and one was said to have".to_owned());
+        }
+        Ok(())
     }
-    if scenario.voters > 0 {
-        settled(world)?;
+
+    /// Whether all is well, as it must be in the end.
+    pub fn well(&self) -> Result<(), String> {
+        if self.scenario.voters > 0 {
+            settled(&self.world)?;
+        }
+        converged(&self.world)
     }
-    converged(world)
+
+    /// A violation that was found now.
+    pub fn failed(&self, what: String) -> Failure {
+        Failure { at: self.world.now, what, log: self.world.log.clone() }
+    }
 }
 
-/// Runs a random scenario, and then again with a crash at each of so many of its writes; on failure shrinks its faults and
-/// tells the story.
+/// Runs a random scenario, and then on from copies with a crash at each of so many of its writes; on failure shrinks its
+/// faults and tells the story.
 pub fn run_seed(seed: u64, writes: u64) -> Result<(), String> {
     let scenario = Scenario::random(seed);
-    let whole = run(&scenario, false, &|_| {}).map_err(|failure| explain(&scenario, &failure, &|_| {}))?;
-    let mut rng = Rng::new(!seed);
-    // All of them in their order, or some by lot.
-    for n in 0..writes.min(whole.writes) {
-        let write = if writes < whole.writes { rng.between(0, whole.writes) } else { n };
-        fail_at_write(&scenario, write).map_err(|(failure, after)| {
-            let story = explain(&scenario, &failure, &|world| world.crash_at = Some((write, after)));
-            format!("with a crash at write {write}, {}: {story}", if after { "after" } else { "before" })
-        })?;
-    }
-    Ok(())
-}
-
-/// Lets a write of a run crash its host: once before it has reached the disk, and once right after. If that breaks anything,
-/// what, and which of the two.
-pub fn fail_at_write(scenario: &Scenario, write: u64) -> Result<(), (Failure, bool)> {
-    [false, true].into_iter().try_for_each(|after| {
-        let crash = |world: &mut World| world.crash_at = Some((write, after));
-        run(scenario, false, &crash).map(|_| ()).map_err(|failure| (failure, after))
+    let mut whole = Run::new(&scenario, false, &|_| {});
+    whole.finish().map_err(|failure| explain(&scenario, &failure, &|_| {}))?;
+    let chosen = choose(&whole.writes, writes, seed);
+    crash_at_writes(&scenario, &chosen).map_err(|Crashed { write, after, failure }| {
+        let story = explain(&scenario, &failure, &|world| world.crash_at = Some((write, after)));
+        format!("with a crash at write {write}, {}: {story}", if after { "after" } else { "before" })
     })
 }
 

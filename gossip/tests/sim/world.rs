@@ -12,10 +12,11 @@ use gossip::{Config, DATAGRAM_MAX, Event, Refusal, Standing, StorageId};
 use super::host::{Host, Packet, SOCKET_BUFFER};
 use super::network::Network;
 use super::rng::Rng;
+use super::tamper::Tamper;
 use super::{MS, Nanos};
 
 /// Something scheduled.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Next {
     Deliver(Packet),
     Wake(usize),
@@ -40,6 +41,8 @@ pub enum Step {
     Nothing,
 }
 
+/// A copy of it goes on by itself, in the same way.
+#[derive(Clone)]
 pub struct World {
     pub now: Nanos,
     pub config: Config,
@@ -47,7 +50,7 @@ pub struct World {
     pub network: Network,
     pub rng: Rng,
     /// Of each host: when a fresh heartbeat last came from which other, and when that one had been sent; if anybody wants to know.
-    heard: HashMap<(usize, usize), (Nanos, Nanos)>,
+    heard: Vec<Vec<(Nanos, Nanos)>>,
     pub notes_heard: bool,
     /// Every address at which a host has ever been.
     pub addrs: HashMap<SocketAddr, usize>,
@@ -82,9 +85,7 @@ pub struct World {
     at_once: usize,
 }
 
-/// Changes a datagram; given its sender.
-pub type Tamper = Box<dyn FnMut(usize, Box<[u8]>) -> Box<[u8]> + Send>;
-
+#[derive(Clone)]
 struct Entry {
     at: Nanos,
     order: u64,
@@ -119,7 +120,7 @@ impl World {
             hosts,
             network: Network::new(),
             rng,
-            heard: HashMap::new(),
+            heard: vec![Vec::new(); count],
             notes_heard: true,
             addrs,
             tamper: None,
@@ -386,7 +387,11 @@ impl World {
             && packet.is_heartbeat()
             && let Some(&from) = self.addrs.get(&packet.from)
         {
-            let heard = self.heard.entry((to, from)).or_default();
+            let heard = &mut self.heard[to];
+            if heard.len() <= from {
+                heard.resize(from + 1, (0, 0));
+            }
+            let heard = &mut heard[from];
             // A late one of a former life is no sign of the present one.
             if packet.sent > heard.1 && packet.sent >= self.hosts[from].started {
                 *heard = (self.now, packet.sent);
@@ -425,7 +430,7 @@ impl World {
         for (at, damaged) in arrivals.into_iter().flatten() {
             let mut bytes: Box<[u8]> = bytes.into();
             if let Some(tamper) = &mut self.tamper {
-                bytes = tamper(from, bytes);
+                bytes = tamper.apply(from, bytes);
             }
             if damaged {
                 for _ in 0..self.rng.between(1, 4) {
@@ -519,7 +524,7 @@ impl World {
 
     /// When a fresh heartbeat last came from one host to another; at the beginning if none did.
     pub fn heard(&self, host: usize, from: usize) -> Nanos {
-        self.heard.get(&(host, from)).map_or(0, |heard| heard.0)
+        self.heard[host].get(from).map_or(0, |heard| heard.0)
     }
 
     /// Runs without faults or checks.
