@@ -2,8 +2,9 @@
 //!
 //! `SIM_SEEDS=100000 cargo test --release -p gossip --test simulation seeds` soaks; `SIM_FIRST` sets the first seed.
 //! `SIM_WRITES=n` lets each seed go on with a crash before and after each of n of its writes, by lot if it has more, until all is
-//! well again; `SIM_WRITES=all` at every one of them. `SIM_THREADS` says on how many threads. In every schedule with voters
-//! the power may fail at some host's next write anyway.
+//! well again; `SIM_WRITES=all` at every one of them. `SIM_HOSTS=n` leaves out seeds with more hosts, which
+//! have more writes and longer runs from each. `SIM_THREADS` says on how many threads. In every schedule with voters the power may
+//! fail at some host's next write anyway.
 //! `SIM_LOG=file` keeps the whole log of the last seed that failed, of which otherwise only the end is printed.
 #![allow(clippy::expect_used, reason = "helpers of tests are tests")]
 
@@ -15,17 +16,20 @@ use sim::decided::OneHistory;
 use sim::fault::{Fault, Scenario};
 use sim::mutant;
 use sim::network::Rule;
-use sim::run::{Mutation, Run, env, run, run_seeds, shrink};
+use sim::run::{Batch, Mutation, Outcome, Run, env, run, run_seeds, shrink};
 use sim::world::World;
 use sim::writes::{choose, crash_at_writes};
 
 /// Mixed faults, 5 to 30 nodes a run.
 #[test]
 fn seeds() {
-    let (first, count) = (env("SIM_FIRST", 1), env("SIM_SEEDS", 5000));
-    eprintln!("seeds {first} to {}", first + count - 1);
-    let failures = run_seeds(first, count, env("SIM_THREADS", 2), writes());
-    assert!(failures.is_empty(), "{} seeds failed, the first: {}", failures.len(), failures[0]);
+    hold(Batch {
+        first: env("SIM_FIRST", 1),
+        count: env("SIM_SEEDS", 5000),
+        hosts_max: env("SIM_HOSTS", u64::MAX),
+        writes: writes(),
+        threads: env("SIM_THREADS", 2),
+    });
 }
 
 /// At how many of its writes each seed is to crash.
@@ -34,6 +38,18 @@ fn writes() -> u64 {
         Ok(all) if all == "all" => u64::MAX,
         _ => env("SIM_WRITES", 0),
     }
+}
+
+/// Runs seeds, all of which must hold.
+fn hold(batch: Batch) {
+    let Batch { first, count, .. } = batch;
+    let Outcome { seeds, writes, failures } = run_seeds(batch);
+    println!(
+        "{seeds} of the seeds {first} to {}, with crashes before and after {writes} writes",
+        first + count - 1
+    );
+    assert!(failures.is_empty(), "{} seeds failed, the first: {}", failures.len(), failures[0]);
+    assert!(seeds > 0, "no seed has so few hosts");
 }
 
 #[test]
@@ -93,7 +109,7 @@ fn decisive(seed: u64) -> Scenario {
 /// Every write of a short run fails once before it reaches the disk, and once right after.
 #[test]
 fn the_power_may_fail_at_every_write() {
-    for seed in 1..1 + env("SIM_WRITE_SEEDS", 3) {
+    for seed in 1..4 {
         let scenario = decisive(seed);
         let mut whole = Run::new(&scenario, false, &|_| {});
         whole.finish().unwrap_or_else(|failure| panic!("{}", failure.what));
@@ -105,11 +121,11 @@ fn the_power_may_fail_at_every_write() {
     }
 }
 
-/// The same in a few random schedules, which have some two hundred writes each. `SIM_WRITES=all` does so in any number of them.
+/// The same in random schedules of few hosts. `SIM_WRITES=all` does so in any number of them, and of any size.
 #[test]
 fn the_power_may_fail_at_every_write_of_random_schedules() {
-    let failures = run_seeds(1, env("SIM_WRITE_SEEDS", 3), env("SIM_THREADS", 2), u64::MAX);
-    assert!(failures.is_empty(), "{} seeds failed, the first: {}", failures.len(), failures[0]);
+    let threads = env("SIM_THREADS", 2);
+    hold(Batch { first: 1, count: env("SIM_WRITE_SEEDS", 50), hosts_max: 7, writes: u64::MAX, threads });
 }
 
 /// What goes on from a copy is what would have happened: the same story, byte for byte, as in a run that crashes at that write.

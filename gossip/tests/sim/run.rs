@@ -140,16 +140,16 @@ impl<'a> Run<'a> {
 }
 
 /// Runs a random scenario, and then on from copies with a crash at each of so many of its writes; on failure shrinks its
-/// faults and tells the story.
-pub fn run_seed(seed: u64, writes: u64) -> Result<(), String> {
-    let scenario = Scenario::random(seed);
-    let mut whole = Run::new(&scenario, false, &|_| {});
-    whole.finish().map_err(|failure| explain(&scenario, &failure, &|_| {}))?;
-    let chosen = choose(&whole.writes, writes, seed);
-    crash_at_writes(&scenario, &chosen).map_err(|Crashed { write, after, failure }| {
-        let story = explain(&scenario, &failure, &|world| world.crash_at = Some((write, after)));
+/// faults and tells the story. Returns how many of its writes that were.
+pub fn run_seed(scenario: &Scenario, writes: u64) -> Result<u64, String> {
+    let mut whole = Run::new(scenario, false, &|_| {});
+    whole.finish().map_err(|failure| explain(scenario, &failure, &|_| {}))?;
+    let chosen = choose(&whole.writes, writes, scenario.seed);
+    crash_at_writes(scenario, &chosen).map_err(|Crashed { write, after, failure }| {
+        let story = explain(scenario, &failure, &|world| world.crash_at = Some((write, after)));
         format!("with a crash at write {write}, {}: {story}", if after { "after" } else { "before" })
-    })
+    })?;
+    Ok(chosen.len() as u64)
 }
 
 /// The shortest schedule found that still fails, with its log.
@@ -206,33 +206,63 @@ pub fn shrink(scenario: &Scenario, mutation: Mutation<'_>) -> Scenario {
     small
 }
 
-/// Runs many seeds on as many threads, each seed again with a crash at so many of its writes; the explanations of those that
-/// failed.
-pub fn run_seeds(first: u64, count: u64, threads: u64, writes: u64) -> Vec<String> {
-    let next = std::sync::atomic::AtomicU64::new(first);
-    let failures = std::sync::Mutex::new(Vec::new());
+/// Which seeds are run, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct Batch {
+    pub first: u64,
+    pub count: u64,
+    /// Seeds with more hosts are left out.
+    pub hosts_max: u64,
+    /// At how many of its writes each seed is to crash.
+    pub writes: u64,
+    pub threads: u64,
+}
+
+/// What came of them.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    pub seeds: u64,
+    /// At how many writes there was a crash: before, and after.
+    pub writes: u64,
+    /// The explanations of those that failed.
+    pub failures: Vec<String>,
+}
+
+/// Runs many seeds on as many threads, until three have failed.
+pub fn run_seeds(batch: Batch) -> Outcome {
+    let next = std::sync::atomic::AtomicU64::new(batch.first);
+    let outcome = std::sync::Mutex::new(Outcome::default());
     std::thread::scope(|scope| {
-        for _ in 0..threads {
+        for _ in 0..batch.threads {
             scope.spawn(|| {
                 loop {
                     let seed = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                    if seed >= first + count
-                        || failures.lock().is_ok_and(|f: std::sync::MutexGuard<'_, Vec<_>>| f.len() >= 3)
-                    {
+                    let done = seed - batch.first;
+                    if done >= batch.count || outcome.lock().is_ok_and(|o| o.failures.len() >= 3) {
                         return;
                     }
-                    if (seed - first).is_multiple_of(1000) && seed > first {
-                        progress(seed - first, count);
+                    if done.is_multiple_of(1000) && done > 0 {
+                        progress(done, batch.count);
                     }
-                    if let Err(failure) = run_seed(seed, writes) {
-                        eprintln!("{failure}");
-                        failures.lock().expect("not poisoned").push(failure);
+                    let scenario = Scenario::random(seed);
+                    if scenario.hosts as u64 > batch.hosts_max {
+                        continue;
+                    }
+                    let result = run_seed(&scenario, batch.writes);
+                    let mut outcome = outcome.lock().expect("not poisoned");
+                    outcome.seeds += 1;
+                    match result {
+                        Ok(writes) => outcome.writes += writes,
+                        Err(failure) => {
+                            eprintln!("{failure}");
+                            outcome.failures.push(failure);
+                        }
                     }
                 }
             });
         }
     });
-    failures.into_inner().expect("not poisoned")
+    outcome.into_inner().expect("not poisoned")
 }
 
 /// Says how far it is, past what the test harness keeps back.
