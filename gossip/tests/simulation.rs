@@ -2,9 +2,9 @@
 //!
 //! `SIM_SEEDS=100000 cargo test --release -p gossip --test simulation seeds` soaks; `SIM_FIRST` sets the first seed.
 //! `SIM_WRITES=n` lets each seed go on with a crash before and after each of n of its writes, by lot if it has more, until all is
-//! well again; `SIM_WRITES=all` at every one of them. `SIM_HOSTS=n` leaves out seeds with more hosts, which
-//! have more writes and longer runs from each. `SIM_THREADS` says on how many threads. In every schedule with voters the power may
-//! fail at some host's next write anyway.
+//! well again; `SIM_WRITES=all` at every one of them. `SIM_HOSTS=n` leaves out seeds with more hosts, which have more writes
+//! and longer runs from each. `SIM_THREADS` says on how many threads. In every schedule with voters the power may fail at
+//! some host's next write anyway.
 //! `SIM_LOG=file` keeps the whole log of the last seed that failed, of which otherwise only the end is printed.
 #![allow(clippy::expect_used, reason = "helpers of tests are tests")]
 
@@ -40,8 +40,8 @@ fn writes() -> u64 {
     }
 }
 
-/// Runs seeds, all of which must hold.
-fn hold(batch: Batch) {
+/// Runs seeds, all of which must hold; at how many writes something crashed.
+fn hold(batch: Batch) -> u64 {
     let Batch { first, count, .. } = batch;
     let Outcome { seeds, writes, failures } = run_seeds(batch);
     println!(
@@ -50,6 +50,7 @@ fn hold(batch: Batch) {
     );
     assert!(failures.is_empty(), "{} seeds failed, the first: {}", failures.len(), failures[0]);
     assert!(seeds > 0, "no seed has so few hosts");
+    writes
 }
 
 #[test]
@@ -125,7 +126,9 @@ fn the_power_may_fail_at_every_write() {
 #[test]
 fn the_power_may_fail_at_every_write_of_random_schedules() {
     let threads = env("SIM_THREADS", 2);
-    hold(Batch { first: 1, count: env("SIM_WRITE_SEEDS", 50), hosts_max: 7, writes: u64::MAX, threads });
+    let count = env("SIM_WRITE_SEEDS", 50);
+    let writes = hold(Batch { first: 1, count, hosts_max: 7, writes: u64::MAX, threads });
+    assert!(writes > 10 * count, "only {writes} writes");
 }
 
 /// What goes on from a copy is what would have happened: the same story, byte for byte, as in a run that crashes at that write.
@@ -134,7 +137,9 @@ fn a_copy_of_a_run_goes_on_in_the_same_way() {
     let scenario = Scenario::random(3);
     let mut whole = Run::new(&scenario, false, &|_| {});
     whole.finish().unwrap_or_else(|failure| panic!("{}", failure.what));
-    for (write, step) in choose(&whole.writes, 5, 1) {
+    let chosen = choose(&whole.writes, 5, 1);
+    assert!(!chosen.is_empty());
+    for (write, step) in chosen {
         let mut copied = Run::new(&scenario, true, &|_| {});
         while copied.steps < step {
             copied.step().unwrap_or_else(|failure| panic!("{}", failure.what));

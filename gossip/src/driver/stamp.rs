@@ -48,16 +48,16 @@ mod system {
 
         /// Fills an empty batch with what waits; whether that was all. `WouldBlock` if there is nothing.
         pub(in super::super) fn receive(&self, socket: &UdpSocket, batch: &mut Batch) -> io::Result<bool> {
-            // New each time: the system writes into them how much of their room it used, and the next time they would have no more.
+            // New each time: the system writes into them how much room it used, and the next time they would have no more.
             let mut headers = MultiHeaders::preallocate(Batch::CAPACITY, Some(cmsg_space!(TimeSpec)));
             let mut parts = batch.buffers().each_mut().map(|buffer| [IoSliceMut::new(buffer)]);
             let messages =
                 recvmmsg(socket.as_raw_fd(), &mut headers, &mut parts, MsgFlags::MSG_DONTWAIT, None)?;
             let mut received = [None; Batch::CAPACITY];
             for (slot, message) in received.iter_mut().zip(messages) {
-                *slot = Some(read(&message).ok_or_else(nameless)?);
+                *slot = read(&message);
             }
-            received.iter().flatten().for_each(|&datagram| batch.note(datagram));
+            received.iter().map_while(|datagram| *datagram).for_each(|datagram| batch.note(datagram));
             Ok(batch.len() < Batch::CAPACITY)
         }
     }
@@ -72,11 +72,6 @@ mod system {
             })
         });
         Some(Received { len: message.bytes, from, stamp })
-    }
-
-    /// The system named no sender, which it always does.
-    fn nameless() -> io::Error {
-        io::Error::new(io::ErrorKind::InvalidData, "a datagram without a sender")
     }
 
     fn address(storage: &SockaddrStorage) -> Option<SocketAddr> {

@@ -62,11 +62,9 @@ mod system {
             let mut asked = None;
             if let Some(watch) = watch {
                 _ = watch.try_io(Interest::READABLE, |socket| {
-                    match asked.insert(stamps.receive(socket, batch)) {
-                        // The runtime hears that nothing is left, and need not find that out by asking once more.
-                        Ok(true) => Err(io::ErrorKind::WouldBlock.into()),
-                        _ => Ok(()),
-                    }
+                    let received = asked.insert(stamps.receive(socket, batch));
+                    // The runtime hears whenever nothing is left, or it would wake the task again and again.
+                    if is_empty(received) { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
                 });
             }
             // Not watched, or not seen yet to have something: only the system knows.
@@ -76,6 +74,59 @@ mod system {
         /// Sends one datagram; `WouldBlock` if there is no room.
         pub(in super::super) fn send(&self, to: SocketAddr, bytes: &[u8]) -> io::Result<usize> {
             self.socket.send_to(bytes, to)
+        }
+    }
+
+    /// Whether a receive has shown that nothing is left.
+    fn is_empty(received: &io::Result<bool>) -> bool {
+        match received {
+            Ok(all) => *all,
+            Err(error) => error.kind() == io::ErrorKind::WouldBlock,
+        }
+    }
+
+    #[cfg(test)]
+    #[allow(clippy::expect_used, reason = "helpers of tests are tests")]
+    mod tests {
+        use std::future::poll_fn;
+        use std::task::Waker;
+
+        use super::*;
+
+        fn ready(udp: &Udp) -> bool {
+            udp.poll_readable(&mut Context::from_waker(Waker::noop())).is_ready()
+        }
+
+        /// However many waited: a socket that has been emptied wakes nobody until more comes.
+        #[tokio::test]
+        async fn an_emptied_socket_is_not_readable() {
+            let socket = UdpSocket::bind("127.0.0.1:0").expect("bound");
+            socket.set_nonblocking(true).expect("set");
+            let to = socket.local_addr().expect("bound");
+            let sender = UdpSocket::bind("127.0.0.1:0").expect("bound");
+            let udp = Udp::new(socket).expect("watched");
+            let mut batch = Batch::new();
+            for waiting in
+                [1, 2, Batch::CAPACITY - 1, Batch::CAPACITY, Batch::CAPACITY + 1, 2 * Batch::CAPACITY]
+            {
+                for _ in 0..waiting {
+                    sender.send_to(b"seven", to).expect("sent");
+                }
+                let mut received = 0;
+                while received < waiting {
+                    poll_fn(|cx| udp.poll_readable(cx)).await.expect("readable");
+                    loop {
+                        batch.clear();
+                        let outcome = udp.receive(&mut batch);
+                        received += batch.len();
+                        if is_empty(&outcome) {
+                            break;
+                        }
+                        assert!(outcome.is_ok(), "{outcome:?}");
+                    }
+                }
+                assert!(!ready(&udp), "after {waiting} datagrams");
+            }
         }
     }
 }

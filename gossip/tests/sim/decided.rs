@@ -193,7 +193,7 @@ impl SuspectedByMajority {
     const LATELY: Nanos = 30;
     /// For how many intervals an isolated or deaf node is excepted.
     const TROUBLE: Nanos = 120;
-    /// Who has not heard a voter for so many intervals is deaf to it, and counts as silent (T4). The other way round too.
+    /// Who has not heard a voter for so many intervals is deaf to it, and counts as silent (T4).
     const DEAF: Nanos = 20;
 
     fn note(&mut self, world: &World, host: usize, events: &[Event]) {
@@ -275,8 +275,8 @@ impl Check for SuspectedByMajority {
                 let until = self.suspected.get(&(*voter, id.clone())).copied().unwrap_or_default();
                 let deaf = self.deaf.get(&(id.clone(), *voter)).copied().unwrap_or_default();
                 let by = world.hosts.iter().position(|h| h.disk == *voter);
-                let unheard = |by| world.heard(by, host) + Self::DEAF * world.interval() <= world.now;
-                let asks = |by: usize| unheard(by) || world.hosts[by].is_young(world.now, world.interval());
+                let called = |by: usize| world.hosts[by].is_up() && world.had_not_heard(by, host, lately);
+                let asks = |by: usize| called(by) || world.hosts[by].is_young(world.now, world.interval());
                 // Nobody suspects itself.
                 until.max(deaf) >= lately || by.is_none_or(|by| by != host && asks(by))
             };

@@ -33,6 +33,8 @@ pub fn run(scenario: &Scenario, log: bool, mutation: Mutation<'_>) -> Result<Wor
 pub struct Run<'a> {
     pub world: World,
     scenario: &'a Scenario,
+    /// When all must be well.
+    pub end: Nanos,
     checks: Checks,
     /// How many steps were made, and in which of them each write was begun.
     pub steps: u64,
@@ -54,7 +56,8 @@ impl<'a> Run<'a> {
         world.log = log.then(String::new);
         mutation(&mut world);
         let checks = Checks::new(world.interval());
-        let mut run = Self { world, scenario, checks, steps: 0, writes: Vec::new() };
+        let end = scenario.end;
+        let mut run = Self { world, scenario, end, checks, steps: 0, writes: Vec::new() };
         run.schedule();
         run
     }
@@ -75,7 +78,7 @@ impl<'a> Run<'a> {
 
     /// Lets the next thing happen, and looks at what came of it; whether there was anything before the end.
     pub fn step(&mut self) -> Result<bool, Failure> {
-        let Some(step) = self.world.step(self.scenario.end) else { return Ok(false) };
+        let Some(step) = self.world.step(self.end) else { return Ok(false) };
         for (host, events) in self.touched(step) {
             let checked = self.checks.after(&self.world, host, &events);
             checked.map_err(|what| self.failed(what))?;
@@ -147,7 +150,8 @@ pub fn run_seed(scenario: &Scenario, writes: u64) -> Result<u64, String> {
     let chosen = choose(&whole.writes, writes, scenario.seed);
     crash_at_writes(scenario, &chosen).map_err(|Crashed { write, after, failure }| {
         let story = explain(scenario, &failure, &|world| world.crash_at = Some((write, after)));
-        format!("with a crash at write {write}, {}: {story}", if after { "after" } else { "before" })
+        let when = if after { "after" } else { "before" };
+        format!("with a crash at write {write}, {when} (SIM_WRITES=all to replay): {story}")
     })?;
     Ok(chosen.len() as u64)
 }

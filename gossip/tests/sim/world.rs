@@ -49,8 +49,8 @@ pub struct World {
     pub hosts: Vec<Host>,
     pub network: Network,
     pub rng: Rng,
-    /// Of each host: when a fresh heartbeat last came from which other, and when that one had been sent; if anybody wants to know.
-    heard: Vec<Vec<(Nanos, Nanos)>>,
+    /// What each host has heard of each other, if anybody wants to know.
+    heard: Vec<Vec<Heard>>,
     pub notes_heard: bool,
     /// Every address at which a host has ever been.
     pub addrs: HashMap<SocketAddr, usize>,
@@ -70,6 +70,8 @@ pub struct World {
     /// How many writes have been begun, and the one at which its host is to crash: before the disk has it, or right after.
     pub writes: u64,
     pub crash_at: Option<(u64, bool)>,
+    /// How many hosts without power wait for it to come back.
+    pub powerless: usize,
     /// How often a node was told that its disk had gone back in time.
     pub rewound: u64,
     /// Disks that were thrown away.
@@ -83,6 +85,14 @@ pub struct World {
     queue: BinaryHeap<Reverse<Entry>>,
     order: u64,
     at_once: usize,
+}
+
+/// When the newest heartbeat of another host came, and when that was sent; and when the first one of its present life came.
+#[derive(Debug, Clone, Copy, Default)]
+struct Heard {
+    at: Nanos,
+    sent: Nanos,
+    first: Nanos,
 }
 
 #[derive(Clone)]
@@ -132,6 +142,7 @@ impl World {
             echoing: false,
             writes: 0,
             crash_at: None,
+            powerless: 0,
             rewound: 0,
             old_disks: BTreeMap::new(),
             lookups: false,
@@ -326,10 +337,12 @@ impl World {
         self.crash(index);
         let again = self.now + 20 * self.interval();
         self.schedule(again, Next::Restart(index));
+        self.powerless += 1;
         Step::Host(index, Vec::new())
     }
 
     fn restart(&mut self, index: usize) -> Step {
+        self.powerless -= 1;
         if self.hosts[index].node.is_some() || self.hosts[index].leaving {
             return Step::Nothing;
         }
@@ -387,14 +400,15 @@ impl World {
             && packet.is_heartbeat()
             && let Some(&from) = self.addrs.get(&packet.from)
         {
-            let heard = &mut self.heard[to];
-            if heard.len() <= from {
-                heard.resize(from + 1, (0, 0));
-            }
-            let heard = &mut heard[from];
+            let hosts = self.hosts.len();
+            self.heard.resize_with(hosts, Vec::new);
+            self.heard[to].resize_with(hosts, Heard::default);
+            let heard = &mut self.heard[to][from];
             // A late one of a former life is no sign of the present one.
-            if packet.sent > heard.1 && packet.sent >= self.hosts[from].started {
-                *heard = (self.now, packet.sent);
+            let started = self.hosts[from].started;
+            if packet.sent > heard.sent && packet.sent >= started {
+                let first = if heard.sent < started { self.now } else { heard.first };
+                *heard = Heard { at: self.now, sent: packet.sent, first };
             }
         }
         let (from, bytes) = (packet.from, self.echoing.then(|| packet.bytes.clone()));
@@ -524,7 +538,17 @@ impl World {
 
     /// When a fresh heartbeat last came from one host to another; at the beginning if none did.
     pub fn heard(&self, host: usize, from: usize) -> Nanos {
-        self.heard[host].get(from).map_or(0, |heard| heard.0)
+        self.heard_of(host, from).at
+    }
+
+    /// Whether a host had no heartbeat yet, at some time, of the life that another lives now.
+    pub fn had_not_heard(&self, host: usize, from: usize, then: Nanos) -> bool {
+        let heard = self.heard_of(host, from);
+        heard.sent < self.hosts[from].started || heard.first > then
+    }
+
+    fn heard_of(&self, host: usize, from: usize) -> Heard {
+        self.heard.get(host).and_then(|heard| heard.get(from)).copied().unwrap_or_default()
     }
 
     /// Runs without faults or checks.

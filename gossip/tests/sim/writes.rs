@@ -14,16 +14,20 @@ pub struct Crashed {
     pub failure: Failure,
 }
 
+/// For so many intervals all must have been well: in fewer nobody can be suspended so often that it counts as flapping.
+const STAYS_WELL: Nanos = 50;
+
 /// A write, and the step in which it is begun.
 pub type Chosen = (u64, u64);
 
-/// So many of the writes of a run, given the step of each: all of them, or some by lot.
+/// So many of the writes of a run, given the step of each: all of them, or some by lot, and fewer if the lot falls on one twice.
 pub fn choose(steps: &[u64], count: u64, seed: u64) -> Vec<Chosen> {
     let all = steps.len() as u64;
     let mut rng = Rng::new(!seed);
     let mut writes: Vec<u64> =
         if count >= all { (0..all).collect() } else { (0..count).map(|_| rng.between(0, all)).collect() };
     writes.sort_unstable();
+    writes.dedup();
     writes.into_iter().map(|write| (write, steps[write as usize])).collect()
 }
 
@@ -44,19 +48,23 @@ pub fn crash_at_writes(scenario: &Scenario, writes: &[Chosen]) -> Result<(), Cra
     Ok(())
 }
 
-/// Goes on until all is well, with all faults over and the host that crashed back; at the end of the scenario at the latest.
+/// Goes on until all is well and stays so, with all faults over and the host that crashed back.
 fn recover(run: &mut Run<'_>, scenario: &Scenario) -> Result<(), Failure> {
     let interval = run.world.interval();
-    // Who loses its power has it back after twenty intervals.
-    let mut look: Nanos = scenario.calm.max(run.world.now + 25 * interval);
+    // A late crash gets as much time as there is after the last fault.
+    run.end = run.end.max(run.world.now + (scenario.end - scenario.calm) + 20 * interval);
+    let (mut look, mut well_since) = (scenario.calm, None);
     while run.step()? {
-        if run.world.now < look {
+        let now = run.world.now;
+        if now < look {
             continue;
         }
-        if run.well().is_ok() {
+        look = now + 10 * interval;
+        let back = run.world.powerless == 0 && run.world.hosts.iter().all(|host| !host.crash_after_write);
+        well_since = (back && run.well().is_ok()).then(|| well_since.unwrap_or(now));
+        if well_since.is_some_and(|since: Nanos| now >= since + STAYS_WELL * interval) {
             return run.sound().map_err(|what| run.failed(what));
         }
-        look = run.world.now + 10 * interval;
     }
     run.finish()
 }
