@@ -337,7 +337,15 @@ async fn a_voter_whose_disk_fails_says_so_and_goes_on_watching() {
     let nodes = trio.start().await;
     drop(soon("a grant", nodes[0].acquire("db")).await.expect("granted"));
     let mut events = nodes[1].events();
-    std::fs::create_dir(trio.disks[1].path().join("state.tmp")).expect("made");
+    // While a write is under way its file is there, until it is renamed.
+    let in_the_way = trio.disks[1].path().join("state.tmp");
+    soon("a moment without a write", async {
+        while let Err(error) = std::fs::create_dir(&in_the_way) {
+            assert_eq!(error.kind(), std::io::ErrorKind::AlreadyExists);
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await;
     // The others decide without it.
     drop(soon("a grant", nodes[0].acquire("db")).await.expect("granted"));
     soon("a complaint", async {
