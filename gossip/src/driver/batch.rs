@@ -57,23 +57,24 @@ impl Batch {
         receive: impl FnOnce(&mut [u8]) -> std::io::Result<(usize, SocketAddr)>,
     ) -> std::io::Result<bool> {
         let (len, from) = receive(&mut self.buffers[0])?;
-        self.note(Received { len, from, stamp: None });
+        self.note(0, Received { len, from, stamp: None });
         Ok(false)
     }
 
     /// Puts in a copy of a datagram, cut to its buffer, if there is room for one more.
     #[cfg(feature = "faults")]
     pub(super) fn put(&mut self, from: SocketAddr, bytes: &[u8]) {
-        if let Some(buffer) = self.buffers.get_mut(self.received.len()) {
+        let at = self.received.len();
+        if let Some(buffer) = self.buffers.get_mut(at) {
             let len = bytes.len().min(buffer.len());
             buffer[..len].copy_from_slice(&bytes[..len]);
-            self.note(Received { len, from, stamp: None });
+            self.note(at, Received { len, from, stamp: None });
         }
     }
 
-    /// Notes what is in the next buffer.
-    pub(super) fn note(&mut self, received: Received) {
-        self.received.push((self.received.len(), received));
+    /// Notes what is in one of the buffers.
+    pub(super) fn note(&mut self, at: usize, received: Received) {
+        self.received.push((at, received));
     }
 
     /// Leaves out those that are not to be kept.

@@ -53,12 +53,18 @@ mod system {
             let mut parts = batch.buffers().each_mut().map(|buffer| [IoSliceMut::new(buffer)]);
             let messages =
                 recvmmsg(socket.as_raw_fd(), &mut headers, &mut parts, MsgFlags::MSG_DONTWAIT, None)?;
-            let mut received = [None; Batch::CAPACITY];
+            let (mut received, mut count) = ([None; Batch::CAPACITY], 0);
             for (slot, message) in received.iter_mut().zip(messages) {
+                // The system names the sender of every datagram; one without could not be answered.
                 *slot = read(&message);
+                count += 1;
             }
-            received.iter().map_while(|datagram| *datagram).for_each(|datagram| batch.note(datagram));
-            Ok(batch.len() < Batch::CAPACITY)
+            for (at, datagram) in received.into_iter().enumerate() {
+                if let Some(datagram) = datagram {
+                    batch.note(at, datagram);
+                }
+            }
+            Ok(count < Batch::CAPACITY)
         }
     }
 
