@@ -171,6 +171,34 @@ fn a_call_that_is_not_answered_does_not_outweigh_an_observer_that_hears_the_node
     assert_eq!(answer_on_testimony(&[Unsure; 4], false), (None, true, Some(Suspect)));
 }
 
+/// What an observer answers to a voter that asks about a subject.
+fn testimony(observer: &mut Bench, about: Subject) -> Option<Opinion> {
+    observer.hear(1, Message::Inquire { question: 4, subject: about });
+    observer.outputs().into_iter().find_map(|output| match output {
+        Output::Send { message: Message::Testimony { question: 4, opinion }, .. } => Some(opinion),
+        _ => None,
+    })
+}
+
+/// T4: an observer that hears somebody who has long been isolated cannot tell whether the voters can reach it, so they call it
+/// themselves, suspended or not. Else the lease of an owner that only its neighbours hear would be free for nobody.
+#[test]
+fn whoever_is_heard_and_has_long_been_isolated_is_called_by_the_voters() {
+    let mut observer = Bench::new("c", 7, 1);
+    observer.sees.whom = Some((subject("y", 1), Opinion::Trust));
+    assert_eq!(testimony(&mut observer, subject("y", 1)), Some(Opinion::Trust));
+    observer.sees.isolated = true;
+    assert_eq!(testimony(&mut observer, subject("y", 1)), Some(Opinion::Unsure));
+    observer.learn(Delta::Suspend(subjects("y", 1)));
+    observer.write(true);
+    observer.outputs();
+    assert_eq!(testimony(&mut observer, subject("y", 1)), Some(Opinion::Unsure));
+    observer.sees.whom = Some((subject("y", 1), Opinion::Suspect));
+    assert_eq!(testimony(&mut observer, subject("y", 1)), Some(Opinion::Suspect));
+    assert_eq!(answer_on_testimony(&[Opinion::Unsure; 4], true), (None, true, Some(Opinion::Trust)));
+    assert_eq!(answer_on_testimony(&[Opinion::Unsure; 4], false), (None, true, Some(Opinion::Suspect)));
+}
+
 /// D1: testimony is an answer to what was asked before it came. Whoever asks again while observers are being asked gets an answer
 /// to the first question, and may ask a third time.
 #[test]

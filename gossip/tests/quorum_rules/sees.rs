@@ -8,6 +8,8 @@ use gossip::{Identity, NodeId, Opinion, StorageId};
 #[derive(Default)]
 pub struct Sees {
     pub whom: Option<(Subject, Opinion)>,
+    /// Whether that one has long called itself isolated.
+    pub isolated: bool,
     pub heard: Vec<Identity>,
     /// Who observes everybody else.
     pub observers: Vec<Key>,
@@ -22,7 +24,7 @@ impl Witness for Sees {
             opinion: *opinion,
             outlived: subject.incarnation < whom.incarnation,
             deaf: false,
-            isolated: false,
+            isolated: self.isolated,
         })
     }
 

@@ -133,7 +133,8 @@ impl<R: Register> Quorum<R> {
         self.close_inquiries(witness);
     }
 
-    /// As an observer: says what this node observes itself, and nothing else.
+    /// As an observer: says what this node observes itself, and nothing else. Of one that is heard and has long called itself
+    /// isolated it cannot say whether the voters are reached by it: they find out when they call it (T4).
     pub(super) fn on_inquire(
         &mut self,
         witness: &dyn Witness,
@@ -145,6 +146,7 @@ impl<R: Register> Quorum<R> {
         let opinion = match seen.opinion {
             _ if seen.outlived => Opinion::Suspect,
             Opinion::Trust if seen.deaf => Opinion::Suspect,
+            Opinion::Trust if seen.isolated => Opinion::Unsure,
             opinion => opinion,
         };
         self.send(voter, Message::Testimony { question, opinion });
