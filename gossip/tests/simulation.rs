@@ -11,12 +11,15 @@
 mod sim;
 
 use gossip::wire::Head;
+use gossip::{Event, Opinion, Verdict};
 use sim::check::Check as _;
 use sim::decided::OneHistory;
 use sim::fault::{Fault, Scenario};
 use sim::mutant;
 use sim::network::Rule;
+use sim::observed::SuspectedByObservers;
 use sim::run::{Batch, Mutation, Outcome, Run, env, run, run_seeds, shrink};
+use sim::told::SameOrder;
 use sim::world::World;
 use sim::writes::{choose, crash_at_writes};
 
@@ -83,6 +86,64 @@ fn a_second_history_is_caught_unless_every_trace_of_the_first_is_lost() {
     assert_eq!(look(&second), Ok(()));
     second.hosts[4].durable = first.hosts[4].durable.clone();
     assert!(look(&second).is_err_and(|what| what.starts_with("S7")), "one disk remembers");
+}
+
+/// S1, as subscribers see it: nobody is told of a later view first, and nobody is told something else than others are.
+#[test]
+fn verdicts_told_in_another_order_or_otherwise_are_caught() {
+    let world =
+        run(&Scenario::calm(1, 5, 100).voters(3), false, &|_| {}).unwrap_or_else(|f| panic!("{}", f.what));
+    let told = |epoch: u64, name: &str, incarnation: u64| Event::Verdict {
+        id: gossip::NodeId::new(name).expect("a name"),
+        incarnation: gossip::Incarnation::try_from(incarnation).expect("not 0"),
+        verdict: Verdict::Dead { epoch: gossip::Epoch::try_from(epoch).expect("small") },
+    };
+    let holds = |tellings: &[(usize, Event)]| {
+        let mut checker = SameOrder::default();
+        tellings
+            .iter()
+            .try_for_each(|(host, event)| checker.after(&world, *host, std::slice::from_ref(event)))
+    };
+    assert_eq!(holds(&[(0, told(4, "n1", 1)), (0, told(4, "n2", 1)), (1, told(4, "n2", 1))]), Ok(()));
+    for broken in [
+        [(0, told(5, "n1", 1)), (0, told(4, "n2", 1))],
+        [(0, told(4, "n2", 1)), (0, told(4, "n1", 1))],
+        [(0, told(4, "n1", 1)), (0, told(4, "n1", 1))],
+        [(0, told(4, "n1", 1)), (1, told(4, "n1", 2))],
+    ] {
+        assert!(holds(&broken).is_err_and(|what| what.starts_with("S1")), "{broken:?}");
+    }
+}
+
+/// S3 where not all observe all: of a suspension while nothing goes wrong some observer must have been the cause.
+#[test]
+fn a_suspension_that_no_observer_can_explain_is_caught() {
+    let mut scenario = Scenario::calm(1, 24, 100).voters(5).with(150, 190, Fault::Pause(20));
+    scenario.full_mesh_max = 8;
+    let mut run = Run::new(&scenario, false, &|_| {});
+    while newest_view_if_any(&run.world).is_none_or(|view| view.suspended.is_empty()) {
+        assert!(run.step().unwrap_or_else(|failure| panic!("{}", failure.what)), "it is suspended");
+    }
+    let mut world = run.world;
+    let newest = newest_view(&world).epoch;
+    let told = (0..24).find(|&host| world.view(host).is_some_and(|view| view.epoch == newest));
+    let told = told.expect("somebody has it");
+    let judged = |world: &World, suspects: Option<Opinion>| {
+        let mut checker = SuspectedByObservers::default();
+        let (observer, target) = (world.hosts[3].id.clone(), world.hosts[20].id.clone());
+        let said = |opinion| Event::Opinion {
+            observer,
+            target,
+            incarnation: gossip::Incarnation::FIRST,
+            opinion,
+            phi: 9.0,
+        };
+        checker.after(world, 3, suspects.map(said).as_slice()).and_then(|()| checker.after(world, told, &[]))
+    };
+    assert_eq!(judged(&world, None), Ok(()), "a pause is going on");
+    (world.faults_on, world.disturbed) = (0, 0);
+    assert!(judged(&world, None).is_err_and(|what| what.starts_with("S3")));
+    assert_eq!(judged(&world, Some(Opinion::Suspect)), Ok(()));
 }
 
 /// A scenario in which there is something to report, to learn and to get wrong.
@@ -213,8 +274,40 @@ fn broken_quorums_are_caught_by_the_checker_they_are_meant_for() {
 
 /// What the newest view anywhere says.
 fn newest_view(world: &World) -> std::sync::Arc<gossip::View> {
+    newest_view_if_any(world).expect("a history has begun")
+}
+
+fn newest_view_if_any(world: &World) -> Option<std::sync::Arc<gossip::View>> {
     let views = (0..world.hosts.len()).filter_map(|host| world.view(host));
-    views.max_by_key(|view| view.epoch).expect("a history has begun").clone()
+    views.max_by_key(|view| view.epoch).cloned()
+}
+
+/// T4, E1: no voter reaches the owner of a lease, and it reaches no voter, but its neighbours hear it well. It has stepped down,
+/// and as long as that lasts somebody else is to get the lease.
+#[test]
+fn the_lease_of_an_owner_that_only_its_neighbours_hear_passes_on() {
+    let (owner, other, voters) = (20, 10, Vec::from_iter(0..5));
+    for seed in 1..6 {
+        let mut scenario = Scenario::calm(seed, 24, 100)
+            .voters(voters.len())
+            .with(20, 420, Fault::Lease(owner, 0))
+            .with(40, 420, Fault::Lease(other, 0))
+            .with(80, 400, Fault::Net(Rule::OneWay(vec![owner], voters.clone())))
+            .with(80, 400, Fault::Net(Rule::OneWay(voters.clone(), vec![owner])));
+        scenario.full_mesh_max = 8;
+        let mut run = Run::new(&scenario, false, &|_| {});
+        let owner_at = |run: &mut Run<'_>, intervals: u64| {
+            while run.world.now < intervals * 100 * sim::MS {
+                run.step().unwrap_or_else(|failure| panic!("{}", failure.what));
+            }
+            let view = newest_view(&run.world);
+            view.leases.iter().next().map(|(_, grant)| grant.owner.id.to_string())
+        };
+        assert_eq!(owner_at(&mut run, 75).as_deref(), Some("n20"));
+        assert_eq!(owner_at(&mut run, 390).as_deref(), Some("n10"), "seed {seed}");
+        assert!(run.world.in_quorum(other) && !run.world.in_quorum(owner));
+        run.finish().unwrap_or_else(|failure| panic!("{}", failure.what));
+    }
 }
 
 /// While everybody is alone nobody has a majority, and when that ends nobody is missing.

@@ -179,10 +179,18 @@ fn random_fault(hosts: usize, interval: Nanos, rng: &mut Rng) -> Fault {
     }
 }
 
+impl Fault {
+    /// Whether it is asked for and not suffered.
+    fn is_wish(&self) -> bool {
+        matches!(self, Self::Lease(..) | Self::Metadata(_))
+    }
+}
+
 impl World {
     /// Begins a fault; the hosts it touched.
     pub fn begin(&mut self, number: usize, scheduled: &Scheduled) -> Vec<usize> {
         self.say(|| format!("fault {number} begins: {:?}", scheduled.fault));
+        self.faults_on += usize::from(!scheduled.fault.is_wish());
         let now = self.now;
         match &scheduled.fault {
             Fault::Net(rule) => self.network.rules.push((number, rule.clone())),
@@ -237,6 +245,10 @@ impl World {
     /// Ends a fault; the hosts it touched.
     pub fn end(&mut self, number: usize, scheduled: &Scheduled) -> Vec<(usize, Vec<gossip::Event>)> {
         self.say(|| format!("fault {number} ends: {:?}", scheduled.fault));
+        if !scheduled.fault.is_wish() {
+            self.faults_on -= 1;
+            self.disturbed = self.now;
+        }
         self.network.rules.retain(|(of, _)| *of != number);
         match scheduled.fault {
             Fault::Pause(host) | Fault::Announced(host) => return vec![(host, self.unpause(host))],

@@ -22,10 +22,12 @@ mod inbox;
 pub mod mutant;
 pub mod mutant_quorum;
 pub mod network;
+pub mod observed;
 pub mod rng;
 pub mod run;
 pub mod scale;
 mod tamper;
+pub mod told;
 pub mod world;
 pub mod writes;
 

@@ -148,8 +148,9 @@ pub fn run_seed(scenario: &Scenario, writes: u64) -> Result<u64, String> {
     let mut whole = Run::new(scenario, false, &|_| {});
     whole.finish().map_err(|failure| explain(scenario, &failure, &|_| {}))?;
     let chosen = choose(&whole.writes, writes, scenario.seed);
-    crash_at_writes(scenario, &chosen).map_err(|Crashed { write, after, failure }| {
-        let story = explain(scenario, &failure, &|world| world.crash_at = Some((write, after)));
+    crash_at_writes(scenario, &chosen).map_err(|Crashed { write, after, end, failure }| {
+        let longer = Scenario { end, ..scenario.clone() };
+        let story = explain(&longer, &failure, &|world| world.crash_at = Some((write, after)));
         let when = if after { "after" } else { "before" };
         format!("with a crash at write {write}, {when} (SIM_WRITES=all to replay): {story}")
     })?;

@@ -72,6 +72,9 @@ pub struct World {
     pub crash_at: Option<(u64, bool)>,
     /// How many hosts without power wait for it to come back.
     pub powerless: usize,
+    /// How many faults are on, and when anything was last done to a host or the network.
+    pub faults_on: usize,
+    pub disturbed: Nanos,
     /// How often a node was told that its disk had gone back in time.
     pub rewound: u64,
     /// Disks that were thrown away.
@@ -143,6 +146,8 @@ impl World {
             writes: 0,
             crash_at: None,
             powerless: 0,
+            faults_on: 0,
+            disturbed: 0,
             rewound: 0,
             old_disks: BTreeMap::new(),
             lookups: false,
@@ -189,6 +194,7 @@ impl World {
     pub fn start(&mut self, index: usize, incarnation: u64) {
         let seeds = self.seeds();
         self.hosts[index].start(self.now, &self.config, seeds, incarnation, &mut self.rng);
+        self.disturbed = self.now;
         self.say(|| format!("n{index} starts in incarnation {incarnation}"));
     }
 
@@ -248,7 +254,13 @@ impl World {
             last.1 = self.now;
         }
         self.hosts[index].inbox.clear();
+        self.disturbed = self.now;
         self.say(|| format!("n{index} crashes"));
+    }
+
+    /// When something was last wrong.
+    pub fn went_wrong(&self) -> Nanos {
+        if self.faults_on + self.powerless > 0 { self.now } else { self.disturbed }
     }
 
     /// Gives a host another address, and tells its process.

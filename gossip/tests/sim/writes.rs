@@ -11,6 +11,8 @@ pub struct Crashed {
     pub write: u64,
     /// Whether the disk had it.
     pub after: bool,
+    /// Until when it had been given time.
+    pub end: Nanos,
     pub failure: Failure,
 }
 
@@ -42,7 +44,8 @@ pub fn crash_at_writes(scenario: &Scenario, writes: &[Chosen]) -> Result<(), Cra
         for after in [false, true] {
             let mut copy = run.clone();
             copy.world.crash_at = Some((write, after));
-            recover(&mut copy, scenario).map_err(|failure| Crashed { write, after, failure })?;
+            let recovered = recover(&mut copy, scenario);
+            recovered.map_err(|failure| Crashed { write, after, end: copy.end, failure })?;
         }
     }
     Ok(())
