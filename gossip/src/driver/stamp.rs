@@ -10,6 +10,7 @@ use super::batch::Batch;
 
 #[cfg(target_os = "linux")]
 mod system {
+    use std::cell::Cell;
     use std::io::IoSliceMut;
     use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6};
     use std::os::fd::AsRawFd;
@@ -25,10 +26,20 @@ mod system {
     use super::super::batch::Received;
     use super::*;
 
+    /// Where the system says of each datagram of a batch from whom it is, and when it came.
+    type Headers = MultiHeaders<SockaddrStorage>;
+
+    thread_local! {
+        /// Those of the last receives, not of IPv4 and of IPv4. They stay with the thread: they cannot go with a task to another.
+        static KEPT: [Cell<Option<Headers>>; 2] = const { [const { Cell::new(None) }; 2] };
+    }
+
     /// Receives many at a time, with the kernel's own time stamps.
     #[derive(Debug)]
     pub(in super::super) struct Stamps {
         noted: bool,
+        /// Whether all senders have the shorter addresses.
+        v4: bool,
     }
 
     impl Stamps {
@@ -38,7 +49,7 @@ mod system {
             if let Err(error) = noted {
                 tracing::debug!(%error, "datagrams are not stamped");
             }
-            Self { noted: noted.is_ok() }
+            Self { noted: noted.is_ok(), v4: socket.local_addr().is_ok_and(|addr| addr.is_ipv4()) }
         }
 
         /// Whether the system notes when datagrams arrive.
@@ -48,24 +59,50 @@ mod system {
 
         /// Fills an empty batch with what waits; whether that was all. `WouldBlock` if there is nothing.
         pub(in super::super) fn receive(&self, socket: &UdpSocket, batch: &mut Batch) -> io::Result<bool> {
-            // New each time: the system writes into them how much room it used, and the next time they would have no more.
-            let mut headers = MultiHeaders::preallocate(Batch::CAPACITY, Some(cmsg_space!(TimeSpec)));
-            let mut parts = batch.buffers().each_mut().map(|buffer| [IoSliceMut::new(buffer)]);
-            let messages =
-                recvmmsg(socket.as_raw_fd(), &mut headers, &mut parts, MsgFlags::MSG_DONTWAIT, None)?;
-            let (mut received, mut count) = ([None; Batch::CAPACITY], 0);
-            for (slot, message) in received.iter_mut().zip(messages) {
-                // The system names the sender of every datagram; one without could not be answered.
-                *slot = read(&message);
-                count += 1;
+            let of_family = usize::from(self.v4);
+            let mut headers = KEPT.with(|kept| kept[of_family].take()).unwrap_or_else(new_headers);
+            let count = fill(&mut headers, socket, batch);
+            if self.is_roomy(&count, batch) {
+                KEPT.with(|kept| kept[of_family].set(Some(headers)));
             }
-            for (at, datagram) in received.into_iter().enumerate() {
-                if let Some(datagram) = datagram {
-                    batch.note(at, datagram);
-                }
-            }
-            Ok(count < Batch::CAPACITY)
+            Ok(count? < Batch::CAPACITY)
         }
+
+        /// Whether each header still has room for a stamp and for an address of its family. The system writes into it how much
+        /// it used, and takes that for all there is the next time: a stamp that was whole makes room for another, and an address
+        /// for one as long. It leaves alone what it did not use.
+        fn is_roomy(&self, count: &io::Result<usize>, batch: &Batch) -> bool {
+            match count {
+                Ok(count) => {
+                    let roomy = |got: Received| got.stamp.is_some() && got.from.is_ipv4() == self.v4;
+                    *count == batch.len() && batch.iter().all(|(got, _)| roomy(got))
+                }
+                Err(error) => error.kind() == io::ErrorKind::WouldBlock,
+            }
+        }
+    }
+
+    fn new_headers() -> Headers {
+        // Any address fits, so that no header ever claims more room than there is.
+        Headers::preallocate(Batch::CAPACITY, Some(cmsg_space!(TimeSpec)))
+    }
+
+    /// Fills an empty batch with what waits; how many were received.
+    fn fill(headers: &mut Headers, socket: &UdpSocket, batch: &mut Batch) -> io::Result<usize> {
+        let mut parts = batch.buffers().each_mut().map(|buffer| [IoSliceMut::new(buffer)]);
+        let messages = recvmmsg(socket.as_raw_fd(), headers, &mut parts, MsgFlags::MSG_DONTWAIT, None)?;
+        let (mut received, mut count) = ([None; Batch::CAPACITY], 0);
+        for (slot, message) in received.iter_mut().zip(messages) {
+            // The system names the sender of every datagram; one without could not be answered.
+            *slot = read(&message);
+            count += 1;
+        }
+        for (at, datagram) in received.into_iter().enumerate() {
+            if let Some(datagram) = datagram {
+                batch.note(at, datagram);
+            }
+        }
+        Ok(count)
     }
 
     fn read(message: &RecvMsg<'_, '_, SockaddrStorage>) -> Option<Received> {
@@ -118,6 +155,10 @@ mod system {
 mod tests {
     use std::net::SocketAddr;
     use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+    use allocation_counter::measure;
+    use nix::sys::socket::{setsockopt, sockopt};
+    use socket2::{Domain, Socket, Type};
 
     use super::*;
     use crate::DATAGRAM_MAX;
@@ -191,5 +232,97 @@ mod tests {
         batch.clear();
         let nothing = stamps.receive(&socket, &mut batch).expect_err("nothing is left");
         assert_eq!((nothing.kind(), batch.len()), (io::ErrorKind::WouldBlock, 0));
+    }
+
+    /// A socket that does not block, if the host has its family.
+    fn bound(local: &str) -> Option<UdpSocket> {
+        let socket = UdpSocket::bind(local).ok()?;
+        socket.set_nonblocking(true).expect("set");
+        Some(socket)
+    }
+
+    /// Of both families, and one that takes either.
+    fn of_every_kind() -> Option<[UdpSocket; 3]> {
+        let either = Socket::new(Domain::IPV6, Type::DGRAM, None).ok()?;
+        either.set_only_v6(false).expect("set");
+        either.bind(&SocketAddr::from(([0; 8], 0)).into()).expect("bound");
+        Some([bound("127.0.0.1:0")?, bound("[::1]:0")?, either.into()])
+    }
+
+    /// Takes the IPv4 senders of an IPv6 socket for what they are.
+    fn plain(addr: SocketAddr) -> SocketAddr {
+        SocketAddr::new(addr.ip().to_canonical(), addr.port())
+    }
+
+    /// Some datagrams to one socket: received at once, all from whom they are, and all with a stamp or all without.
+    fn exchange(count: usize, sender: &UdpSocket, receiver: &UdpSocket, stamps: &Stamps, stamped: bool) {
+        let from = sender.local_addr().expect("bound");
+        let to = SocketAddr::new(from.ip(), receiver.local_addr().expect("bound").port());
+        let before = wall();
+        for n in 0..count {
+            assert_eq!(sender.send_to(&vec![n as u8; n], to).expect("sent"), n);
+        }
+        let mut batch = Batch::new();
+        assert_eq!(stamps.receive(receiver, &mut batch).expect("received"), count < Batch::CAPACITY);
+        assert_eq!(batch.len(), count);
+        for (n, (got, bytes)) in batch.iter().enumerate() {
+            assert_eq!((plain(got.from), bytes), (from, vec![n as u8; n].as_slice()), "{n} of {count}");
+            assert_eq!(got.stamp.is_some(), stamped, "{n} of {count} from {from}");
+            assert!(got.stamp.is_none_or(|at| before <= at && at <= wall()), "{n} of {count}: of another");
+        }
+    }
+
+    /// What one of them leaves in the headers harms no other: one that is not stamped, of another family, or of both.
+    #[test]
+    fn sockets_of_one_thread_do_not_disturb_each_other() {
+        let (Some(stamped), Some(unstamped)) = (of_every_kind(), of_every_kind()) else { return };
+        let receivers = [&stamped, &unstamped].map(|sockets| sockets.each_ref().map(Stamps::on));
+        for socket in &unstamped {
+            setsockopt(socket, sockopt::ReceiveTimestampns, &false).expect("set");
+        }
+        // From which to which of them: the family fits.
+        let ways = [(0, 0), (1, 1), (0, 2), (1, 2)];
+        let mut rounds = 0;
+        for count in (1..=Batch::CAPACITY).cycle().take(10 * Batch::CAPACITY) {
+            rounds += 1;
+            for step in 0..2 * ways.len() {
+                let at = rounds * rounds + step * (1 + 2 * (rounds % 3));
+                let ((from, to), plain) = (ways[at / 2 % ways.len()], at % 2);
+                let (socket, stamps) = (&[&stamped, &unstamped][plain][to], &receivers[plain][to]);
+                let nothing = stamps.receive(socket, &mut Batch::new()).expect_err("nothing was sent");
+                assert_eq!(nothing.kind(), io::ErrorKind::WouldBlock);
+                exchange(count, &stamped[from], socket, stamps, plain == 0);
+            }
+        }
+    }
+
+    /// Where it is not known of which family a socket is, a short address leaves room for a long one.
+    #[test]
+    fn an_address_longer_than_the_one_before_is_read_whole() {
+        let Some([v4, v6, _]) = of_every_kind() else { return };
+        let (_, stamps) = (Stamps::on(&v4), Stamps::on(&v6));
+        for socket in [&v4, &v6, &v6, &v4, &v4, &v6] {
+            exchange(5, socket, socket, &stamps, true);
+        }
+    }
+
+    #[test]
+    fn receiving_allocates_nothing_once_it_has_begun() {
+        let of = |socket: UdpSocket| (socket.local_addr().expect("bound"), Stamps::on(&socket), socket);
+        let sockets: Vec<_> = ["127.0.0.1:0", "[::1]:0"].into_iter().filter_map(bound).map(of).collect();
+        let mut batch = Batch::new();
+        let mut round = |count: usize| {
+            for (to, stamps, socket) in &sockets {
+                for _ in 0..count {
+                    assert_eq!(socket.send_to(b"seven", to).expect("sent"), 5);
+                }
+                batch.clear();
+                let all = stamps.receive(socket, &mut batch).is_ok_and(|all| all);
+                assert_eq!((all, batch.len()), (count > 0 && count < Batch::CAPACITY, count));
+            }
+        };
+        assert!(measure(|| round(1)).count_total > 0, "or nothing is counted");
+        let allocated = measure(|| (0..100).for_each(|n| round(n % (Batch::CAPACITY + 1))));
+        assert_eq!(allocated.count_total, 0, "{allocated:?}");
     }
 }
