@@ -28,6 +28,11 @@ pub(super) struct InTouch(u16);
 const _: () = assert!(VOTERS_MAX <= u16::BITS as usize, "a bit for every voter");
 
 impl InTouch {
+    /// How many they are.
+    pub(super) fn count(self) -> usize {
+        self.0.count_ones() as usize
+    }
+
     /// Their keys.
     pub(super) fn keys(self, voters: &Voters) -> Vec<Key> {
         let names = voters.iter().enumerate().filter(|(at, _)| self.0 >> at & 1 == 1);

@@ -91,10 +91,10 @@ impl Node {
         let in_touch = self.voters_in_touch(&view);
         let grounds = (self.revision, in_touch, self.quorum.standing(), view.epoch);
         let voters = &view.electorate.voters;
-        let heard = in_touch.keys(voters);
         // Whom nobody doubts, all that are heard trust.
-        let undoubted = is_majority(heard.len(), voters.len());
+        let undoubted = is_majority(in_touch.count(), voters.len());
         let Some(round) = self.readings.begin(grounds, undoubted) else { return };
+        let heard = in_touch.keys(voters);
         let apart = self.members_to_read(&view);
         for key in self.members_to_tell(round.told, &apart) {
             let Some(slot) = self.members.of(key) else { continue };

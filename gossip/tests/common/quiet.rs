@@ -20,7 +20,7 @@ pub(crate) fn node(index: u8, config: Config) -> Node {
             config,
             identity: Identity {
                 id: NodeId::new(format!("n{index}")).expect("a name"),
-                storage: StorageId::default(),
+                storage: StorageId([index + 1; 16]),
                 incarnation: Incarnation::FIRST,
                 boot: BootId([index; 16]),
             },

@@ -12,7 +12,7 @@ use super::message::{Message, Recipient};
 use super::view::{Epoch, SUSPENDED_MAX, View, majority};
 use super::witness::Witness;
 use super::{Quorum, Register};
-use crate::core::identity::StorageId;
+use crate::core::identity::{Identity, StorageId};
 use crate::core::opinion::Opinion;
 
 /// All cases of a voter.
@@ -173,14 +173,13 @@ impl<R: Register> Quorum<R> {
     }
 
     /// Lease owners that are not heard, or of whom a later life is (I4).
-    fn doubtful_owners(&self, view: &View, witness: &dyn Witness) -> Vec<Subject> {
-        let owner = |grant: &super::Grant| Subject {
-            id: grant.owner.id.clone(),
-            incarnation: grant.owner.incarnation,
+    fn doubtful_owners(&self, view: &View, witness: &dyn Witness) -> BTreeSet<Subject> {
+        let heard = |owner: &Identity| {
+            witness.identity(&owner.id).is_some_and(|now| now.incarnation <= owner.incarnation)
         };
-        let owners: BTreeSet<Subject> = view.leases.iter().map(|(_, grant)| owner(grant)).collect();
-        let heard = |s: &Subject| witness.identity(&s.id).is_some_and(|now| now.incarnation <= s.incarnation);
-        owners.into_iter().filter(|owner| !heard(owner)).collect()
+        // Once an interval: no allocation while all are heard.
+        let owners = view.leases.iter().map(|(_, grant)| &grant.owner).filter(|owner| !heard(owner));
+        owners.map(|owner| Subject { id: owner.id.clone(), incarnation: owner.incarnation }).collect()
     }
 
     /// Puts the question of a case to all voters, this one included, if it is time to.
