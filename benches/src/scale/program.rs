@@ -28,8 +28,8 @@ pub struct Arguments {
     #[arg(long, value_name = "N", default_values_t = [100, 1000], value_parser = clap::value_parser!(u32).range(100..=100_000))]
     nodes: Vec<u32>,
 
-    /// Part a cluster of N nodes into halves for two minutes, and measure until all are one again, 100 to 2,000; repeatable
-    #[arg(long, value_name = "N", default_values_t = [100, 200], value_parser = clap::value_parser!(u32).range(100..=2_000))]
+    /// Part a cluster of N nodes into halves for two minutes, and measure until all are one again, 100 to 10,000; repeatable
+    #[arg(long, value_name = "N", default_values_t = [100, 200], value_parser = clap::value_parser!(u32).range(100..=10_000))]
     halves: Vec<u32>,
 
     /// Decides every random draw
