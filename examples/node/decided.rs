@@ -1,7 +1,7 @@
 //! How decided things are written: views, verdicts, standings and leases. Part of the schema in `docs/node-events.md`.
 
 use gossip::core::quorum::{Cause, Voters};
-use gossip::{Denial, Epoch, LeaseName, LeaseState, NodeId, Standing, Verdict, View};
+use gossip::{Denial, Epoch, LeaseName, LeaseState, NodeId, Standing, StorageState, Verdict, View};
 use serde::Serialize;
 
 /// All that a view says.
@@ -109,6 +109,14 @@ pub(crate) fn verdict_name(verdict: Verdict) -> (&'static str, Option<Epoch>) {
         Verdict::Dead { epoch } => ("dead", Some(epoch)),
         Verdict::Left { epoch } => ("left", Some(epoch)),
         Verdict::Undecided => ("undecided", None),
+    }
+}
+
+pub(crate) fn storage_name(storage: StorageState) -> &'static str {
+    match storage {
+        StorageState::None => "none",
+        StorageState::Good => "ok",
+        StorageState::Failed => "failed",
     }
 }
 

@@ -225,7 +225,8 @@ impl Session {
             }
             Command::Standing => {
                 let epoch = self.node.view().await?.map(|view| view.epoch);
-                self.printer.print(Report::standing(self.node.id(), self.node.standing(), epoch));
+                let (standing, storage) = (self.node.standing(), self.node.storage());
+                self.printer.print(Report::standing(self.node.id(), standing, epoch, Some(storage)));
             }
             Command::Acquire { lease } => self.acquire(lease),
             Command::Release { lease } => {

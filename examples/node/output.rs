@@ -6,10 +6,10 @@ use std::net::SocketAddr;
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use crate::decided::{LeaseReport, ViewReport, denial_name, standing_name, verdict_name};
+use crate::decided::{LeaseReport, ViewReport, denial_name, standing_name, storage_name, verdict_name};
 use gossip::{
     Counters, Epoch, Event, HeldOpinion, Incarnation, Member, NodeId, Opinion, Refusal, Standing, Status,
-    StopReason, Verdict,
+    StopReason, StorageState, Verdict,
 };
 use serde::Serialize;
 use tokio::sync::mpsc;
@@ -107,6 +107,9 @@ pub(crate) enum Report {
         standing: &'static str,
         #[serde(skip_serializing_if = "Option::is_none")]
         epoch: Option<u64>,
+        /// Only in answers.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        storage: Option<&'static str>,
     },
     Lease(LeaseReport),
     FoundersDiffer {
@@ -227,7 +230,7 @@ impl Report {
         Some(match event {
             Event::Verdict { id, incarnation, verdict } => Self::verdict(&id, incarnation, verdict),
             Event::View { view } => Self::View(ViewReport::of(&view)),
-            Event::Standing { standing, epoch } => Self::standing(own, standing, Some(epoch)),
+            Event::Standing { standing, epoch } => Self::standing(own, standing, Some(epoch), None),
             Event::Lease { lease, token, state } => Self::Lease(LeaseReport::of(&lease, token, state)),
             Event::FoundersDiffer { by, theirs, ours } => {
                 let by = by.0.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -249,9 +252,14 @@ impl Report {
         }
     }
 
-    pub(crate) fn standing(own: &NodeId, standing: Standing, epoch: Option<Epoch>) -> Self {
-        let (node, standing) = (own.to_string(), standing_name(standing));
-        Self::Standing { node, standing, epoch: epoch.map(Epoch::get) }
+    pub(crate) fn standing(
+        own: &NodeId,
+        standing: Standing,
+        epoch: Option<Epoch>,
+        storage: Option<StorageState>,
+    ) -> Self {
+        let (node, standing, storage) = (own.to_string(), standing_name(standing), storage.map(storage_name));
+        Self::Standing { node, standing, epoch: epoch.map(Epoch::get), storage }
     }
 
     pub(crate) fn members(members: &[Member]) -> Self {

@@ -5,7 +5,7 @@ use clap::{CommandFactory, Parser};
 use gossip::core::quorum::{Delta, Founders, Subject, Subjects, Voters, VouchFor};
 use gossip::{
     BootId, Denial, Epoch, Event, Identity, Incarnation, LeaseState, NodeId, Opinion, Standing, StorageId,
-    Verdict, View,
+    StorageState, Verdict, View,
 };
 
 use crate::args::Args;
@@ -160,6 +160,22 @@ fn view() -> View {
         Delta::Seal(voters(&[(2, "n1")])),
     ];
     deltas.iter().fold(founders.view(), |view, delta| View::clone(&view.after(delta).expect("follows")))
+}
+
+#[test]
+fn the_answer_to_standing_tells_of_the_disk() {
+    let answer = |epoch, storage| {
+        let report = Report::standing(&id("n1"), Standing::InQuorum, epoch, Some(storage));
+        serde_json::to_string(&Line { t: 1.25, report }).expect("serializes")
+    };
+    assert_eq!(
+        answer(Some(Epoch::GENESIS.next()), StorageState::Good),
+        r#"{"t":1.25,"event":"standing","node":"n1","standing":"in_quorum","epoch":1,"storage":"ok"}"#
+    );
+    let storage =
+        |storage| answer(None, storage).split_once(r#""storage":"#).map(|(_, word)| word.to_owned());
+    assert_eq!(storage(StorageState::Failed).as_deref(), Some(r#""failed"}"#));
+    assert_eq!(storage(StorageState::None).as_deref(), Some(r#""none"}"#));
 }
 
 #[test]

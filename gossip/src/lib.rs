@@ -115,7 +115,9 @@ pub use crate::core::counters::Counters;
 pub use crate::core::event::{Event, Refusal};
 pub use crate::core::identity::{BootId, Identity, Incarnation, NodeId, StorageId, Version};
 pub use crate::core::opinion::{Opinion, Suspicion};
-pub use crate::core::quorum::{Denial, Epoch, GenesisId, LeaseName, LeaseState, Moment, Standing, View};
+pub use crate::core::quorum::{
+    Denial, Epoch, GenesisId, LeaseName, LeaseState, Moment, Standing, StorageState, View,
+};
 pub use crate::core::record::{Metadata, Pause, Record, Status};
 pub use crate::core::verdict::Verdict;
 pub use crate::core::{Link, Member};

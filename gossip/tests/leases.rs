@@ -8,7 +8,9 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use gossip::{Builder, Event, Node, NodeError, NodeId, Refusal, Standing, StartError, Verdict, View};
+use gossip::{
+    Builder, Event, Node, NodeError, NodeId, Refusal, Standing, StartError, StorageState, Verdict, View,
+};
 use tempfile::TempDir;
 
 const NAMES: [&str; 3] = ["n1", "n2", "n3"];
@@ -327,7 +329,8 @@ async fn a_voter_without_a_disk_is_told_what_to_do() {
     let twice = Node::builder("c", "n3").voters(["n1", "n1"]).start().await.expect_err("refused");
     assert!(matches!(twice, StartError::Config(_)));
     // One that only follows needs none.
-    assert!(Node::builder("c", "n3").voters(["n1"]).start().await.is_ok());
+    let follower = Node::builder("c", "n3").voters(["n1"]).start().await.expect("starts");
+    assert_eq!(follower.storage(), StorageState::None);
 }
 
 /// A directory in the way of the temporary file stands for a disk that cannot be written: root may write everywhere else.
@@ -352,6 +355,8 @@ async fn a_voter_whose_disk_fails_says_so_and_goes_on_watching() {
         while !matches!(events.next().await.expect("runs"), Event::StorageFailed) {}
     })
     .await;
+    let storage: Vec<StorageState> = nodes.iter().map(Node::storage).collect();
+    assert_eq!(storage, [StorageState::Good, StorageState::Failed, StorageState::Good]);
     drop(soon("a grant", nodes[2].acquire("other")).await.expect("granted: two are a majority of three"));
     assert_eq!(nodes[1].members().await.expect("runs").len(), 3);
     assert!(nodes[0].members().await.expect("runs").len() == 3, "nobody has left");

@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 use super::clock::Clocks;
 use crate::core::quorum::Moment;
-use crate::{Epoch, GenesisId, LeaseName, Now, Standing};
+use crate::{Epoch, GenesisId, LeaseName, Now, Standing, StorageState};
 
 /// One per node.
 #[derive(Debug)]
@@ -25,6 +25,7 @@ pub(crate) struct Board {
 struct Published {
     until: Moment,
     standing: Standing,
+    storage: StorageState,
     /// The latest that any handle has read: clocks that seem to go back do not revive anything (V6).
     seen: Moment,
 }
@@ -44,6 +45,11 @@ impl Board {
         (published.standing, published.until) = (standing, until);
     }
 
+    /// For the task, whenever it publishes a standing.
+    pub(super) fn publish_storage(&self, storage: StorageState) {
+        self.lock().storage = storage;
+    }
+
     /// The task has ended: nobody counts this node in any more that it would know of.
     pub(super) fn close(&self) {
         self.lock().until = Moment::default();
@@ -57,6 +63,11 @@ impl Board {
             Standing::InQuorum if published.until.passed_on_either(now) => Standing::Isolated,
             standing => standing,
         }
+    }
+
+    /// What there is to write to, as the task has published it last.
+    pub(crate) fn storage(&self) -> StorageState {
+        self.lock().storage
     }
 
     /// A reading of the clocks that handles can be compared with.

@@ -124,6 +124,7 @@ impl Leases {
     pub(super) fn settle(&mut self, core: &mut Core) {
         // Telling the core may have it decide something at once. Each round ends something that no other round brings back.
         while self.bury(core) || self.give_up(core) || self.hand_over(core) {}
+        self.board.publish_storage(core.quorum().storage());
         self.board.publish(core.quorum().standing(), core.quorum().lease_until());
     }
 

@@ -10,7 +10,7 @@ use crate::driver::Command;
 use crate::driver::error::Stopped;
 use crate::driver::leases::Ungranted;
 use crate::error::IdError;
-use crate::{Denial, Incarnation, LeaseName, NodeId, Now, Standing, Verdict, View};
+use crate::{Denial, Incarnation, LeaseName, NodeId, Now, Standing, StorageState, Verdict, View};
 
 /// Questions.
 impl Node {
@@ -20,6 +20,12 @@ impl Node {
     /// [`Lease::check`] alone.
     pub fn standing(&self) -> Standing {
         self.shared.board.standing()
+    }
+
+    /// Whether this node has a disk behind what it promises, and whether that has failed: then it neither votes nor vouches until it
+    /// is started again. [`Event::StorageFailed`](crate::Event::StorageFailed) says it once, this for as long as it is so.
+    pub fn storage(&self) -> StorageState {
+        self.shared.board.storage()
     }
 
     /// A reading of the clocks that this node's leases are measured by, for [`Lease::check_at`].

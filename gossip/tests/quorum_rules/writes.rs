@@ -2,7 +2,7 @@
 
 use gossip::core::quorum::{Delta, Message, Output, VouchFor};
 use gossip::wire::RegisterMessage;
-use gossip::{Event, Now, Standing};
+use gossip::{Event, Now, Standing, StorageState};
 
 use crate::bench::Bench;
 use crate::names::{MS, first_ballot, subjects};
@@ -16,6 +16,26 @@ fn a_failed_write_is_reported() {
     assert!(outputs.contains(&Output::Event(Event::StorageFailed)), "{outputs:?}");
     let promised = |output: &Output| matches!(output, Output::Send { message: Message::Register { .. }, .. });
     assert!(!outputs.iter().any(promised), "what was not written was promised: {outputs:?}");
+}
+
+/// The event is said once; whoever asks later is told too.
+#[test]
+fn a_failed_disk_can_be_asked_for_as_long_as_it_is_failed() {
+    let mut voter = Bench::new("b", 2, 1);
+    assert_eq!(voter.quorum.storage(), StorageState::Good);
+    voter.learn(Delta::Suspend(subjects("x", 1)));
+    assert_eq!(voter.quorum.storage(), StorageState::Good, "a write that is under way has not failed");
+    voter.write(false);
+    voter.events();
+    voter.learn(Delta::Evict(subjects("x", 1)));
+    voter.write(true);
+    voter.wait(5000 * MS);
+    assert!(!voter.events().contains(&Event::StorageFailed));
+    assert_eq!(voter.quorum.storage(), StorageState::Failed);
+    let mut rewound = Bench::new("b", 2, 1);
+    rewound.quorum.distrust_disk();
+    assert_eq!(rewound.quorum.storage(), StorageState::Failed);
+    assert_eq!(Bench::new("x", 0, 1).quorum.storage(), StorageState::None);
 }
 
 #[test]

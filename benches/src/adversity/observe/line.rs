@@ -179,6 +179,13 @@ mod tests {
             parse(r#"{"t":1,"event":"lease","name":"a","token":7,"state":"granted"}"#, 5),
             Line::Lease { name: "a".into(), token: 7, state: LeaseState::Granted }
         );
+        assert_eq!(
+            parse(
+                r#"{"t":1,"event":"standing","node":"n1","standing":"isolated","epoch":1,"storage":"failed"}"#,
+                5
+            ),
+            Line::Standing { standing: "isolated".into() }
+        );
         assert_eq!(parse("oops", 5), Line::Complaint("oops".into()));
         assert_eq!(parse(r#"{"t":1,"event":"of next year"}"#, 5), Line::Other);
     }

@@ -29,6 +29,20 @@ pub struct Durable {
     pub vouch_for_max: Option<VouchFor>,
 }
 
+/// Whether there is a stable storage to back what a node promises. Without one, or once it has failed, a node neither votes nor
+/// vouches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum StorageState {
+    /// There is none.
+    #[default]
+    None,
+    /// All that was to be written so far has been, or is being written.
+    Good,
+    /// A write has failed, or the disk has gone back in time ([`Refusal::Rewound`](crate::Refusal::Rewound)). It stays so for the
+    /// rest of this life.
+    Failed,
+}
+
 /// The durable state: as it is on the disk, and as it will be.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Journal {
@@ -76,6 +90,15 @@ impl Journal {
     /// Whether the disk has failed.
     pub fn is_broken(&self) -> bool {
         self.broken
+    }
+
+    /// What there is to write to.
+    pub fn storage(&self) -> StorageState {
+        match (self.broken, self.disk) {
+            (true, _) => StorageState::Failed,
+            (false, true) => StorageState::Good,
+            (false, false) => StorageState::None,
+        }
     }
 
     /// What an output must wait for if it depends on anything changed so far.

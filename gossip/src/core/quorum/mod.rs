@@ -42,7 +42,7 @@ use std::time::Duration;
 pub use clock::Moment;
 pub use delta::{Delta, Subject, Subjects};
 pub use founders::Founders;
-pub use journal::{Durable, Journal, Output, Outputs};
+pub use journal::{Durable, Journal, Output, Outputs, StorageState};
 pub use lease::{LeaseState, Wanted};
 pub use load::Load;
 pub use message::{Denial, Envelope, Message, Names, Recipient, Wish};
@@ -323,6 +323,11 @@ impl<R: Register> Quorum<R> {
     /// Whether the disk has failed, so that this node neither votes nor vouches.
     pub fn is_broken(&self) -> bool {
         self.journal.is_broken()
+    }
+
+    /// Whether there is a disk behind what this node promises, and whether it has failed.
+    pub fn storage(&self) -> StorageState {
+        self.journal.storage()
     }
 
     /// The stored view, if this node votes under it.
