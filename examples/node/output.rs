@@ -116,6 +116,11 @@ pub(crate) enum Report {
         by: String,
         theirs: Vec<String>,
         ours: Vec<String>,
+        /// In seconds; none if only names have been said.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        their_lease: Option<f64>,
+        our_lease: f64,
+        message: String,
     },
     RequestDenied {
         reason: &'static str,
@@ -232,10 +237,14 @@ impl Report {
             Event::View { view } => Self::View(ViewReport::of(&view)),
             Event::Standing { standing, epoch } => Self::standing(own, standing, Some(epoch), None),
             Event::Lease { lease, token, state } => Self::Lease(LeaseReport::of(&lease, token, state)),
-            Event::FoundersDiffer { by, theirs, ours } => {
-                let by = by.0.iter().map(|byte| format!("{byte:02x}")).collect();
-                Self::FoundersDiffer { by, theirs: names(theirs), ours: names(ours) }
-            }
+            Event::FoundersDiffer { by, theirs, ours, their_lease, our_lease } => Self::FoundersDiffer {
+                by: by.0.iter().map(|byte| format!("{byte:02x}")).collect(),
+                message: advice_to_founders(theirs == ours, their_lease.map(|theirs| theirs == our_lease)),
+                theirs: names(theirs),
+                ours: names(ours),
+                their_lease: their_lease.map(|length| length.as_secs_f64()),
+                our_lease: our_lease.as_secs_f64(),
+            },
             Event::RequestDenied { reason } => Self::RequestDenied { reason: denial_name(reason) },
             Event::StorageFailed => Self::StorageFailed { node: own.to_string() },
             _ => return None,
@@ -339,6 +348,20 @@ impl MemberReport {
             metadata: record.metadata.iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect(),
         }
     }
+}
+
+/// In what two lists of founders differ, and what to do about it; whether the leases agree is not always known.
+fn advice_to_founders(same_names: bool, same_lease: Option<bool>) -> String {
+    let differ = match (same_names, same_lease) {
+        (false, _) => "--voters differ",
+        (true, Some(false)) => "--voters agree, --lease differs",
+        (true, Some(true)) => "--voters and --lease agree, a data directory is another one",
+        (true, None) => "--voters agree, so --lease or a data directory differs",
+    };
+    format!(
+        "{differ}: give all founders the same --voters and --lease; if this comes again, start every one of them once with \
+         --abandon-founding"
+    )
 }
 
 fn opinion_name(opinion: Opinion) -> &'static str {

@@ -221,16 +221,38 @@ fn what_is_decided_is_written_as_documented() {
         r#"{"t":1.25,"event":"lease","name":"db","state":"denied","reason":"full"}"#
     );
     assert_eq!(of(Event::StorageFailed), r#"{"t":1.25,"event":"storage_failed","node":"n1"}"#);
-    let differ = Event::FoundersDiffer {
-        by: StorageId([0xa1; 16]),
-        theirs: vec![id("n2")],
-        ours: vec![id("n1"), id("n2")],
+}
+
+#[test]
+fn founders_that_differ_are_told_in_what_and_what_to_do() {
+    let second = std::time::Duration::from_secs(1);
+    let line = |theirs: &[&str], their_lease| {
+        let event = Event::FoundersDiffer {
+            by: StorageId([0xa1; 16]),
+            theirs: theirs.iter().map(|name| id(name)).collect(),
+            ours: vec![id("n1"), id("n2")],
+            their_lease,
+            our_lease: second,
+        };
+        let report = Report::of(&id("n1"), event).expect("has a line");
+        serde_json::to_string(&Line { t: 1.25, report }).expect("serializes")
     };
+    let advice = "give all founders the same --voters and --lease; if this comes again, start every one of them once with \
+                  --abandon-founding";
     assert_eq!(
-        of(differ),
-        format!(
-            r#"{{"t":1.25,"event":"founders_differ","by":"{}","theirs":["n2"],"ours":["n1","n2"]}}"#,
-            "a1".repeat(16)
-        )
+        line(&["n2"], Some(2 * second)),
+        format!(r#"{{"t":1.25,"event":"founders_differ","by":"{}","theirs":["n2"],"#, "a1".repeat(16))
+            + r#""ours":["n1","n2"],"their_lease":2.0,"our_lease":1.0,"message":"--voters differ: "#
+            + advice
+            + r#""}"#
     );
+    let same = ["n1", "n2"];
+    assert!(line(&same, Some(2 * second)).contains("--voters agree, --lease differs: give"));
+    assert!(
+        line(&same, Some(second))
+            .contains("--voters and --lease agree, a data directory is another one: give")
+    );
+    let unsaid = line(&same, None);
+    assert!(unsaid.contains("--voters agree, so --lease or a data directory differs: give"));
+    assert!(!unsaid.contains("their_lease"));
 }

@@ -307,7 +307,8 @@ impl ConfigBuilder {
     /// history that others found. 1 to 9 names.
     ///
     /// They count at the very first start of these nodes only. Nobody votes before every one of them has been heard, and has the
-    /// same list on its disk; afterwards voters are replaced by [`change_voters`](crate::core::Node::change_voters).
+    /// same list on its disk, with the same [`lease`](Self::lease); [`Event::FoundersDiffer`](crate::Event::FoundersDiffer) says
+    /// where that cannot come about. Afterwards voters are replaced by [`change_voters`](crate::core::Node::change_voters).
     pub fn voters(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.voters = names.into_iter().map(Into::into).collect();
         self

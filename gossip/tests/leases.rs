@@ -333,6 +333,45 @@ async fn a_voter_without_a_disk_is_told_what_to_do() {
     assert_eq!(follower.storage(), StorageState::None);
 }
 
+/// I1: what a disk has agreed to it stays bound to, whatever its node is told later, until the founding is given up on all of them.
+#[tokio::test]
+async fn founders_that_were_told_different_leases_start_over_with_other_disks() {
+    let (trio, short, long) = (Trio::new(), Duration::from_secs(1), Duration::from_secs(2));
+    let start = async |leases: [Duration; 3], abandon| {
+        let mut nodes = Vec::new();
+        for (index, lease) in leases.into_iter().enumerate() {
+            let builder = trio.builder(index).lease(lease).abandon_founding(abandon);
+            nodes.push(builder.start().await.expect("starts"));
+        }
+        nodes
+    };
+    let differs = async |node: &Node, known: bool| {
+        let mut events = node.events();
+        let differs = |event: &Event| match event {
+            Event::FoundersDiffer { theirs, ours, their_lease, our_lease, .. } => {
+                assert_eq!((theirs, *our_lease), (ours, short));
+                !known || *their_lease == Some(long)
+            }
+            _ => false,
+        };
+        soon("a complaint", async { while !differs(&events.next().await.expect("runs")) {} }).await;
+    };
+    // At first as they are told, and then all the same. Whose list is void by then need not say what was on it.
+    for (third, known) in [(long, true), (short, false)] {
+        let nodes = start([short, short, third], false).await;
+        differs(&nodes[0], known).await;
+        differs(&nodes[1], known).await;
+        for node in &nodes {
+            assert_eq!(node.view().await.expect("runs"), None);
+            node.shutdown().await;
+        }
+    }
+    let nodes = start([short; 3], true).await;
+    drop(soon("a grant", nodes[2].acquire("db")).await.expect("granted"));
+    let view = nodes[2].view().await.expect("runs").expect("founded");
+    assert_eq!(view.vouch_for.get(), short);
+}
+
 /// A directory in the way of the temporary file stands for a disk that cannot be written: root may write everywhere else.
 #[tokio::test]
 async fn a_voter_whose_disk_fails_says_so_and_goes_on_watching() {

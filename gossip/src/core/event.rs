@@ -145,15 +145,27 @@ pub enum Event {
         /// What.
         state: LeaseState,
     },
-    /// Another node was told to found this cluster with other voters, or other disks of them. Nobody votes until all have been told
-    /// the same.
+    /// Another node means to found this cluster with another list: of other voters, of voters that are to vouch for another length of
+    /// time, or of other disks of the same voters. It says which list it has on its disk, or was told.
+    ///
+    /// Nobody votes until all have the same list, on disk. Tell all founders the same [`voters`](crate::ConfigBuilder::voters) and
+    /// [`lease`](crate::ConfigBuilder::lease). A disk that has agreed to a list before is bound to it, whatever the node is told
+    /// later, and a list that one of its disks has not agreed to is never complete: if this event comes again, the founding has to be
+    /// given up on every founder (`Builder::abandon_founding`).
     FoundersDiffer {
         /// Whose disk says so.
         by: StorageId,
-        /// The names it was told.
+        /// The names on its list, sorted.
         theirs: Vec<NodeId>,
-        /// The names this node was told.
+        /// The names on this node's list, sorted. If they are the same as `theirs`, the lists differ in their leases or in their
+        /// disks.
         ours: Vec<NodeId>,
+        /// How long the voters on its list are to vouch. None if it has said its names only; if these agree, the event comes again
+        /// should it say more.
+        their_lease: Option<Duration>,
+        /// How long the voters on this node's list are to vouch. If names and leases agree, the disks do not: somebody has another
+        /// storage id than on one of the lists.
+        our_lease: Duration,
     },
     /// A farewell or a change of voters cannot be decided as it was asked for.
     RequestDenied {

@@ -1,10 +1,10 @@
 //! Founders that lost their disks, or missed the beginning (I1).
 
 use gossip::core::quorum::{
-    Delta, Durable, Founders, Message, Output, Quorum, Recipient, Settings, Start, View, VouchFor,
+    Delta, Durable, Founders, Message, Names, Output, Quorum, Recipient, Settings, Start, View, VouchFor,
 };
 use gossip::core::register::Paxos;
-use gossip::{BootId, GenesisId, Identity, Now};
+use gossip::{BootId, Event, GenesisId, Identity, Now};
 
 use crate::bench::{Bench, settings};
 use crate::names::{MS, disk, genesis, id, life, subjects, voters};
@@ -158,4 +158,30 @@ fn a_disk_whose_list_is_void_agrees_to_no_other() {
     voter.write(true);
     assert!(!says_list(&mut voter));
     assert_eq!(voter.quorum.view(), None);
+}
+
+/// Who has heard of another list by its names alone cannot tell that it is the lease; once it can, it says so, and no more after that.
+#[test]
+fn a_lease_that_differs_is_told_once_it_is_known() {
+    let mut voter = wiped_founder(Durable::default());
+    voter.chain.genesis = GenesisId(0);
+    let (same, _) = lists();
+    let other = Founders { vouch_for: VouchFor::clamped(2000 * MS), ..same };
+    let mut names = Names::default();
+    assert!(other.names().into_iter().all(|name| names.insert(name, ())));
+    let mut leases = Vec::new();
+    for message in [
+        Message::Misfounded { names: names.clone() },
+        Message::Misfounded { names: names.clone() },
+        Message::Founding { founders: other.clone(), complete: false },
+        Message::Founding { founders: other, complete: false },
+        Message::Misfounded { names },
+    ] {
+        voter.hear(2, message);
+        leases.extend(voter.events().into_iter().map(|event| match event {
+            Event::FoundersDiffer { theirs, ours, their_lease, .. } if theirs == ours => their_lease,
+            other => panic!("{other:?}"),
+        }));
+    }
+    assert_eq!(leases, [None, Some(2000 * MS)]);
 }

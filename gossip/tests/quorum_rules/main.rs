@@ -8,6 +8,7 @@ mod bench;
 mod cases;
 mod catchup;
 mod deaths;
+mod founders;
 mod founding;
 mod leases;
 mod names;

@@ -1,12 +1,12 @@
 //! Founding a history: every listed voter has the same list on its disk before anybody votes (I1).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::founders::Founders;
 use super::journal::Output;
 use super::message::{Envelope, Message, Names, Recipient};
-use super::view::{GenesisId, Voters};
+use super::view::{GenesisId, Voters, VouchFor};
 use super::witness::Witness;
 use super::{Quorum, Register};
 use crate::core::event::Event;
@@ -25,8 +25,8 @@ pub(super) struct Founding {
     waits: bool,
     /// If the list on this disk will never be complete: the other one, or its history, that a disk on it is bound to.
     void: Option<GenesisId>,
-    /// Whose other list has been reported.
-    reported: BTreeSet<StorageId>,
+    /// Whose other list has been reported, and whether with more than its names.
+    reported: BTreeMap<StorageId, bool>,
 }
 
 impl<R: Register> Quorum<R> {
@@ -204,29 +204,41 @@ impl<R: Register> Quorum<R> {
     /// Tells whoever means another list, and the user, once.
     fn disagree(&mut self, sender: Recipient, from: StorageId, theirs: &Founders) {
         let mut names = Names::default();
-        for name in self.own_list() {
+        for name in self.own_list().0 {
             let _ = names.insert(name, ());
         }
         self.send(sender, Message::Misfounded { names });
-        self.report_list(from, theirs.names());
+        self.report_list(from, theirs.names(), Some(theirs.vouch_for));
     }
 
-    fn own_list(&self) -> Vec<NodeId> {
-        let agreed = self.journal.newest().founders.as_ref().map(Founders::names);
-        agreed.unwrap_or_else(|| self.settings.founders.clone())
+    /// The names that this node is bound to, or else was told, and how long they are to vouch.
+    fn own_list(&self) -> (Vec<NodeId>, VouchFor) {
+        match &self.journal.newest().founders {
+            Some(agreed) => (agreed.names(), agreed.vouch_for),
+            None => (self.settings.founders.clone(), self.settings.vouch_for),
+        }
     }
 
     pub(super) fn on_misfounded(&mut self, from: StorageId, names: &Names) {
         if self.view().is_none() {
-            self.report_list(from, names.keys().cloned().collect());
+            self.report_list(from, names.keys().cloned().collect(), None);
         }
     }
 
-    fn report_list(&mut self, from: StorageId, theirs: Vec<NodeId>) {
-        // A few are enough to keep one conflict from being reported for ever.
-        if self.founding.reported.len() < 16 && self.founding.reported.insert(from) {
-            let ours = self.own_list();
-            self.say(Event::FoundersDiffer { by: from, theirs, ours });
+    fn report_list(&mut self, from: StorageId, mut theirs: Vec<NodeId>, their_lease: Option<VouchFor>) {
+        let (mut ours, our_lease) = self.own_list();
+        theirs.sort_unstable();
+        ours.sort_unstable();
+        // A few are enough to keep one conflict from being reported for ever. Where the names agree, they tell nothing: who has said
+        // no more than that is reported again.
+        let due = match self.founding.reported.get(&from) {
+            None => self.founding.reported.len() < 16,
+            Some(whole) => !whole && their_lease.is_some() && theirs == ours,
+        };
+        if due {
+            self.founding.reported.insert(from, their_lease.is_some());
+            let (their_lease, our_lease) = (their_lease.map(VouchFor::get), our_lease.get());
+            self.say(Event::FoundersDiffer { by: from, theirs, ours, their_lease, our_lease });
         }
     }
 }
