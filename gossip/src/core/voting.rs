@@ -388,8 +388,10 @@ mod tests {
     use crate::config::Config;
     use crate::core::Setup;
     use crate::core::identity::{BootId, Identity, Incarnation, Version};
-    use crate::core::quorum::{Founders, VouchFor};
+    use crate::core::opinion::Opinion;
+    use crate::core::quorum::{Delta, Founders, Subjects, VouchFor};
     use crate::core::record::{Metadata, Record, Status};
+    use crate::wire::decode;
 
     fn identity(number: u8) -> Identity {
         Identity {
@@ -404,13 +406,17 @@ mod tests {
         SocketAddr::from(([10, 0, 0, number], 7000))
     }
 
-    /// Voter 1 of a history of voters 1 and 2.
-    fn voter() -> Node {
+    /// A history of as many voters, from 1.
+    fn founders(count: u8) -> View {
         let mut voters = Voters::default();
-        for number in 1..=2 {
+        for number in 1..=count {
             assert!(voters.insert(identity(number).storage, identity(number).id));
         }
-        let view = Founders { voters, vouch_for: VouchFor::clamped(Duration::from_secs(1)) }.view();
+        Founders { voters, vouch_for: VouchFor::clamped(Duration::from_secs(1)) }.view()
+    }
+
+    /// Voter 1 of this history.
+    fn voter(view: View) -> Node {
         let setup = Setup {
             config: Config::builder("voters").build().expect("valid"),
             identity: identity(1),
@@ -423,22 +429,106 @@ mod tests {
         Node::new(Now::from(Duration::ZERO), setup)
     }
 
+    fn introduce(node: &mut Node, number: u8) {
+        let record = Record {
+            identity: identity(number),
+            version: Version::FIRST,
+            addr: addr(number),
+            status: Status::Running,
+            metadata: Metadata::default(),
+        };
+        node.introduce(Now::from(Duration::ZERO), [record.into()]);
+    }
+
     /// However many nodes come and go in the life of a node.
     #[test]
     fn only_voters_are_remembered_beyond_their_lives() {
-        let mut node = voter();
+        let mut node = voter(founders(2));
         for number in 2..100 {
-            let record = Record {
-                identity: identity(number),
-                version: Version::FIRST,
-                addr: addr(number),
-                status: Status::Running,
-                metadata: Metadata::default(),
-            };
-            node.introduce(Now::from(Duration::ZERO), [record.into()]);
+            introduce(&mut node, number);
             assert!(node.peers.by_key(identity(number).id.key()).is_some());
             node.bury(identity(number).id.key(), false);
         }
         assert_eq!(node.voter_addrs, [(identity(2).storage, addr(2))]);
+    }
+
+    /// Voter 1 of three, which has node 5 suspended, and knows all of them and node 4.
+    struct Judge {
+        node: Node,
+        now: Duration,
+        view: View,
+    }
+
+    impl Judge {
+        const SUBJECT: u8 = 5;
+
+        fn new() -> Self {
+            let mut subjects = Subjects::default();
+            assert!(subjects.insert(identity(Self::SUBJECT).id, Incarnation::FIRST));
+            let view = founders(3).after(&Delta::Suspend(subjects)).expect("applicable");
+            let mut node = voter(View::clone(&view));
+            (2..=4).for_each(|number| introduce(&mut node, number));
+            Self { node, now: Duration::ZERO, view: View::clone(&view) }
+        }
+
+        /// Lets time pass; what it says about views meanwhile.
+        fn wait(&mut self, length: Duration) -> Vec<Message> {
+            let (until, mut said) = (self.now + length, Vec::new());
+            while self.now < until {
+                self.now += Duration::from_millis(10);
+                self.node.handle_timeout(Now::from(self.now));
+                while self.node.poll_write().is_some() {
+                    self.node.handle_written(Now::from(self.now), true);
+                }
+                let mut buf = [0; crate::DATAGRAM_MAX];
+                while let Some(sent) = self.node.poll_transmit(&mut buf) {
+                    let frame = decode(&self.node.config, &buf[..sent.len], &mut Vec::new());
+                    if let Head::Quorum(envelope) = frame.expect("well formed").head {
+                        said.push(envelope.message);
+                    }
+                }
+            }
+            said
+        }
+
+        /// Voters 2 and 3 say this, each by the node with that number; whether a ballot is begun then.
+        fn begins(&mut self, message: &Message, by: [u8; 2]) -> bool {
+            for (author, by) in [2, 3].into_iter().zip(by) {
+                let envelope = Envelope {
+                    genesis: self.view.genesis,
+                    from: identity(author).storage,
+                    message: message.clone(),
+                };
+                let (from, to) = (identity(by).life(), self.node.life.tag());
+                let frame = Frame { from, to, head: Head::Quorum(Box::new(envelope.clone())) };
+                self.node.on_quorum(addr(by), &frame, &envelope);
+            }
+            let said = self.wait(Duration::from_millis(20));
+            said.iter().any(|message| matches!(message, Message::Register { .. }))
+        }
+    }
+
+    /// D1: what two voters say makes a majority of three with nobody else's help, but only if they say it themselves: not if somebody
+    /// who has heard it passes it on.
+    #[test]
+    fn an_answer_and_a_certificate_count_only_from_their_author() {
+        let subject = Subject { id: identity(Judge::SUBJECT).id, incarnation: Incarnation::FIRST };
+        for certificate in [false, true] {
+            let mut judge = Judge::new();
+            let asked =
+                judge.wait(Duration::from_millis(200)).into_iter().find_map(|message| match message {
+                    Message::Ask { question, subject: of } if of == subject => Some(question),
+                    _ => None,
+                });
+            let (question, subject) = (asked.expect("whoever is suspended is a case"), subject.clone());
+            let message = match certificate {
+                true => Message::Certificate { subject, since: judge.view.epoch },
+                false => Message::Answer { question, subject, opinion: Opinion::Trust },
+            };
+            for by in [[4, 4], [3, 2], [2, 4], [2, 2]] {
+                assert!(!judge.begins(&message, by), "{message:?} by {by:?}");
+            }
+            assert!(judge.begins(&message, [2, 3]), "{message:?}");
+        }
     }
 }

@@ -85,6 +85,8 @@ struct Opinions {
     ticks: u32,
     /// An answer to an earlier question counts for the present one.
     remembers: bool,
+    /// An answer counts for whoever passes it on, too.
+    relays: bool,
 }
 
 impl Opinions {
@@ -182,9 +184,10 @@ impl Model for Opinions {
                 actions.extend(state.asked.iter().map(|&question| Action::Ask(host, question, opinion)));
             }
         }
-        actions.extend(
-            state.answered.iter().map(|&(host, question, opinion)| Action::Answer(host, question, opinion)),
-        );
+        for &(host, question, opinion) in &state.answered {
+            let says = |by: &u8| self.relays || *by == host;
+            actions.extend((0..VOTERS).filter(says).map(|by| Action::Answer(by, question, opinion)));
+        }
     }
 
     fn next_state(&self, last: &State, action: Action) -> Option<State> {
@@ -229,6 +232,7 @@ const S3: &str = "S3: whoever is suspended was suspected by a majority lately";
 #[test]
 fn opinions() {
     let ticks = if full() { 3 } else { 2 };
-    holds("opinions", Opinions { ticks, remembers: false }, None);
-    caught("remembered answers", Opinions { ticks: 3, remembers: true }, S3);
+    holds("opinions", Opinions { ticks, remembers: false, relays: false }, None);
+    caught("remembered answers", Opinions { ticks: 3, remembers: true, relays: false }, S3);
+    caught("relayed answers", Opinions { ticks, remembers: false, relays: true }, S3);
 }

@@ -1,7 +1,9 @@
 //! What a voter answers when it is asked about somebody, and how long an answer counts (D4, E1).
 
+use std::net::SocketAddr;
+
 use gossip::core::quorum::{Delta, Envelope, Message, Output, Recipient, Subject};
-use gossip::wire::Key;
+use gossip::wire::{Key, Tag};
 use gossip::{Now, Opinion};
 
 use crate::bench::Bench;
@@ -240,4 +242,31 @@ fn who_could_not_be_called_is_not_suspected_by_a_voter_that_has_just_started() {
     assert_eq!(answer_at(500 * MS), Some(Opinion::Unsure));
     // Else the lease of an owner whom nobody remembers would never be free.
     assert_eq!(answer_at(2000 * MS), Some(Opinion::Suspect));
+}
+
+/// E1, D1: testimony is a word of the observer that was asked, and of nobody else who knows the question.
+#[test]
+fn testimony_of_who_was_not_asked_is_not_counted() {
+    let mut voter = Bench::new("b", 2, 1);
+    voter.sees.observers = (1..=3).map(Key).collect();
+    voter.hear(1, Message::Ask { question: 2, subject: subject("y", 1) });
+    let inquired = |output| match output {
+        Output::Send { message: Message::Inquire { question, .. }, .. } => Some(question),
+        _ => None,
+    };
+    let question = voter.outputs().into_iter().find_map(inquired).expect("it asks");
+    let answered = |voter: &mut Bench, from: Recipient| {
+        let message = Message::Testimony { question, opinion: Opinion::Suspect };
+        let envelope = Envelope { genesis: voter.chain.genesis, from: disk(9), message };
+        voter.quorum.handle_message(Now::from(voter.now), &voter.sees, from, &envelope);
+        let answers = |o: &Output| matches!(o, Output::Send { message: Message::Answer { .. }, .. });
+        voter.outputs().iter().any(answers)
+    };
+    let stranger = Recipient::Sender(SocketAddr::from(([10, 0, 0, 9], 7000)), Tag::default());
+    for by in [stranger, Recipient::Member(Key(4)), Recipient::Member(Key(5)), Recipient::Voter(disk(3))] {
+        assert!(!answered(&mut voter, by), "{by:?} is none of the observers");
+    }
+    assert!(!answered(&mut voter, Recipient::Member(Key(1))), "one of three");
+    assert!(!answered(&mut voter, Recipient::Member(Key(1))), "once more the same");
+    assert!(answered(&mut voter, Recipient::Member(Key(2))));
 }
