@@ -522,4 +522,45 @@ mod tests {
         );
         assert_eq!(refused(Config::builder("")), "cluster: a name must have 1 to 64 bytes, this one has 0");
     }
+
+    /// The interval is 100 ms and the lease 1 s unless said otherwise.
+    #[test]
+    fn what_would_break_the_arithmetic_of_leases_is_refused() {
+        let ms = Duration::from_millis;
+        let c = || Config::builder("c");
+        let refused = |b: ConfigBuilder| b.build().expect_err("out of range").to_string();
+        // Votes cost at least five intervals of silence, and 50 ms.
+        assert_eq!(refused(c().lease(ms(499))), "lease = 499ms is outside 500ms..=600s");
+        assert_eq!(refused(c().interval(ms(10)).lease(ms(49))), "lease = 49ms is outside 50ms..=600s");
+        assert_eq!(refused(c().lease(ms(600_001))), "lease = 600.001s is outside 500ms..=600s");
+        assert_eq!(
+            refused(c().lease(Duration::from_micros(1_000_500))),
+            "lease = 1.0005s must be a whole number of milliseconds: it is sent to others as such"
+        );
+        assert_eq!(refused(c().lease_margin(ms(251))), "lease_margin = 251ms is outside 0ns..=250ms");
+        assert_eq!(refused(c().clock_drift_max(9e-4)), "clock_drift_max = 0.0009 is outside 0.001..=0.1");
+        assert_eq!(refused(c().clock_drift_max(0.11)), "clock_drift_max = 0.11 is outside 0.001..=0.1");
+        assert_eq!(refused(c().clock_drift_max(f64::NAN)), "clock_drift_max = NaN is outside 0.001..=0.1");
+        // 500 ms are 409.09 ms by the slowest clock of those who rely on them, and the margin is not used.
+        assert_eq!(
+            refused(c().lease(ms(500)).clock_drift_max(0.1).lease_margin(ms(125))),
+            "what drift and margin leave of lease = 284.090909ms is outside 300ms..=500ms"
+        );
+        assert_eq!(refused(c().deaf_after(ms(999))), "deaf_after = 999ms is outside 1s..=3600s");
+        assert_eq!(
+            refused(c().lease(ms(500)).deaf_after(ms(499))),
+            "deaf_after = 499ms is outside 500ms..=3600s"
+        );
+        assert_eq!(refused(c().deaf_after(ms(3_600_001))), "deaf_after = 3600.001s is outside 1s..=3600s");
+        // What is just within.
+        for c in [
+            c().lease(ms(500)).deaf_after(ms(500)),
+            c().lease(ms(600_000)),
+            c().lease_margin(ms(250)).clock_drift_max(1e-3),
+            c().lease_margin(Duration::ZERO).clock_drift_max(0.1),
+            c().lease(ms(500)).clock_drift_max(0.1).lease_margin(ms(109)),
+        ] {
+            assert!(c.clone().build().is_ok(), "{c:?}");
+        }
+    }
 }

@@ -1,9 +1,11 @@
 //! Who asks for a lease, and what becomes of the request.
 
-use gossip::core::quorum::{Delta, Message, Output, Wanted, Wish};
+use std::time::Duration;
+
+use gossip::core::quorum::{Delta, Message, Output, Wanted, Wish, lease_of};
 use gossip::{Event, LeaseState, Standing};
 
-use crate::bench::Bench;
+use crate::bench::{Bench, settings};
 use crate::names::{MS, lease};
 
 #[test]
@@ -66,4 +68,56 @@ fn a_grant_that_comes_too_late_is_given_back_and_asked_for_anew() {
     owner.learn(Delta::Release { lease: lease(), owner: whom, token });
     owner.write(true);
     assert!(matches!(wanted(&owner), Some(Wanted::Grant { request: next }) if next != request));
+}
+
+/// When a holder is warned, and when its handle ends, counted from the heartbeat that was vouched for last; waiting so long at most.
+fn warned_and_expired(owner: &mut Bench, longest: Duration) -> (Option<Duration>, Option<Duration>) {
+    let since = owner.now;
+    let (mut warned, mut expired) = (None, None);
+    while owner.now < since + longest {
+        // As whoever drives it does: when it is due, and not before.
+        let due = owner.quorum.poll_timeout().unwrap_or(Duration::MAX).min(since + longest);
+        owner.wait(due.saturating_sub(owner.now).max(MS / 10));
+        for event in owner.events() {
+            match event {
+                Event::Lease { state: LeaseState::Endangered { remaining }, .. } => {
+                    assert!(warned.is_none() && expired.is_none(), "once, and before the end");
+                    assert_eq!(owner.quorum.holds(&lease()), Some(owner.chain.epoch), "it is held still");
+                    assert_eq!(owner.now + remaining, owner.quorum.lease_until().boot);
+                    warned = Some(owner.now - since);
+                }
+                Event::Lease { state: LeaseState::Expired, .. } => expired = Some(owner.now - since),
+                _ => {}
+            }
+        }
+    }
+    (warned, expired)
+}
+
+/// A holder that is heard by nobody any more is warned a third of L_n before its handle ends, and each time anew.
+#[test]
+fn a_holder_is_warned_a_third_before_the_end() {
+    let mut owner = Bench::new("x", 8, 1);
+    owner.vouched();
+    assert!(owner.quorum.acquire(&lease()));
+    let Some(Wanted::Grant { request }) = owner.quorum.leases().map(|(_, wanted)| wanted).next() else {
+        panic!("it is asked for");
+    };
+    owner.grant(request);
+    owner.events();
+    let whole = lease_of(owner.chain.vouch_for, settings().rho, settings().margin);
+    let near = |at: Option<Duration>, due: Duration| at.is_some_and(|at| (due..due + MS).contains(&at));
+
+    // Warned, and heard again in time.
+    owner.vouched();
+    let (warned, expired) = warned_and_expired(&mut owner, 900 * MS);
+    assert!(near(warned, whole - whole / 3), "{warned:?} of {whole:?}");
+    assert_eq!(expired, None);
+    // Heard before it comes to that.
+    owner.vouched();
+    assert_eq!(warned_and_expired(&mut owner, 600 * MS), (None, None));
+    // Not heard any more.
+    owner.vouched();
+    let (warned, expired) = warned_and_expired(&mut owner, 2000 * MS);
+    assert!(near(warned, whole - whole / 3) && near(expired, whole), "{warned:?}, {expired:?} of {whole:?}");
 }
