@@ -317,6 +317,8 @@ impl ConfigBuilder {
     /// How long a voter vouches for a node that it has heard *(same on all voters)*. Default 10 intervals; at least
     /// 5 intervals and 50 ms, at most 10 min.
     ///
+    /// It is agreed on at the founding; what holds later is in the view. The handle has no call to change it.
+    ///
     /// It is the price of a verdict: nobody is dead sooner than this after its last heartbeat. A node that hears no majority
     /// steps down a little earlier, by `clock_drift_max` and `lease_margin`.
     pub fn lease(mut self, length: Duration) -> Self {
@@ -421,12 +423,10 @@ impl ConfigBuilder {
     /// What concerns votes and leases.
     fn votes(&self, interval: Duration) -> Result<Votes, ConfigError> {
         let lease = self.lease.unwrap_or((10 * interval).max(VouchFor::MIN));
-        let lease = duration("lease", lease, (5 * interval).max(VouchFor::MIN), VouchFor::MAX)?;
         if !lease.subsec_nanos().is_multiple_of(1_000_000) {
             return Err(ConfigError::Millis { field: "lease", value: lease });
         }
         let margin = self.lease_margin.unwrap_or(interval / 8).min(self.lease_margin.unwrap_or(lease / 4));
-        let margin = duration("lease_margin", margin, Duration::ZERO, lease / 4)?;
         let drift = number("clock_drift_max", self.clock_drift_max, 1e-3, 0.1)?;
         let ballot = self.ballot_timeout.unwrap_or((2 * interval).max(Duration::from_millis(100)));
         let deaf_after = self.deaf_after.unwrap_or((20 * interval).max(lease));
@@ -439,12 +439,10 @@ impl ConfigBuilder {
         if voters.windows(2).any(|pair| pair[0] == pair[1]) {
             return Err(ConfigError::VoterTwice);
         }
-        let vouch_for = VouchFor::clamped(lease);
-        let usable = lease_of(vouch_for, drift, margin);
-        duration("what drift and margin leave of lease", usable, 3 * interval, lease)?;
+        Demands { interval, drift, margin, deaf_after }.check(lease)?;
         Ok(Votes {
             voters,
-            lease: vouch_for,
+            lease: VouchFor::clamped(lease),
             margin,
             ballot_timeout: duration(
                 "ballot_timeout",
@@ -452,13 +450,29 @@ impl ConfigBuilder {
                 Duration::from_millis(10),
                 Duration::from_secs(60),
             )?,
-            deaf_after: duration(
-                "deaf_after",
-                deaf_after,
-                (5 * interval).max(lease),
-                Duration::from_secs(3600),
-            )?,
+            deaf_after,
         })
+    }
+}
+
+/// What a configuration demands of the length of vouchers: of the one that it begins with, and of any that is asked for later.
+pub(crate) struct Demands {
+    pub(crate) interval: Duration,
+    pub(crate) drift: f64,
+    pub(crate) margin: Duration,
+    pub(crate) deaf_after: Duration,
+}
+
+impl Demands {
+    /// Whether vouchers can be that long.
+    pub(crate) fn check(&self, lease: Duration) -> Result<(), ConfigError> {
+        let &Self { interval, drift, margin, deaf_after } = self;
+        duration("lease", lease, (5 * interval).max(VouchFor::MIN), VouchFor::MAX)?;
+        duration("lease_margin", margin, Duration::ZERO, lease / 4)?;
+        let usable = lease_of(VouchFor::clamped(lease), drift, margin);
+        duration("what drift and margin leave of lease", usable, 3 * interval, lease)?;
+        let hour = Duration::from_secs(3600);
+        duration("deaf_after", deaf_after, (5 * interval).max(lease), hour).map(|_| ())
     }
 }
 

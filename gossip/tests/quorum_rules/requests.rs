@@ -1,6 +1,6 @@
 //! Requests about voters are about the voters of their time: the network may deliver a copy much later.
 
-use gossip::core::quorum::{Delta, Message, Names, Output, Wish};
+use gossip::core::quorum::{Delta, Message, Names, Output, VouchFor, Wish};
 use gossip::{BootId, Epoch, Identity};
 
 use crate::bench::Bench;
@@ -103,4 +103,46 @@ fn a_late_copy_does_not_take_back_another_seal() {
         voter.hear(2, Message::Request { owner, number: 1, wish: Wish::Unseal { since } });
         assert_eq!(voter.proposal(1) == Some(Delta::Unseal), obeyed);
     }
+}
+
+/// The interval is 100 ms, W two seconds, and the margin 10 ms: what the configuration would refuse at the founding is refused later.
+#[test]
+fn a_length_of_vouchers_that_the_settings_do_not_allow_is_neither_asked_for_nor_proposed() {
+    for (ms, allowed) in [(499, false), (500, true), (2000, true), (2001, false)] {
+        let length = VouchFor::clamped(ms * MS);
+        let mut owner = Bench::new("x", 8, 1);
+        assert_eq!(owner.quorum.set_vouch(length), allowed, "{ms} ms");
+        let asks = |output: &Output| {
+            matches!(
+                output,
+                Output::Send { message: Message::Request { wish: Wish::SetVouch { .. }, .. }, .. }
+            )
+        };
+        assert_eq!(owner.outputs().iter().any(asks), allowed, "{ms} ms");
+
+        let mut voter = Bench::new("a", 1, 1);
+        let owner = voter.owner();
+        voter.hear(2, Message::Request { owner, number: 1, wish: Wish::SetVouch { length } });
+        voter.wait(MS);
+        assert_eq!(voter.proposal(1), allowed.then_some(Delta::SetVouch(length)), "{ms} ms");
+    }
+}
+
+/// Before the voters tire of a seal by themselves, which is after twenty lengths of vouchers.
+#[test]
+fn a_seal_that_somebody_wants_taken_back_is_taken_back() {
+    let mut owner = Bench::new("x", 8, 1);
+    owner.learn(Delta::Seal(voters([(4, "d"), (5, "e"), (6, "f")])));
+    owner.write(true);
+    owner.outputs();
+    owner.quorum.unseal();
+    let since = owner.chain.electorate.since;
+    let asks = |output: &Output| {
+        let Output::Send { message: Message::Request { wish, .. }, .. } = output else { return false };
+        *wish == Wish::Unseal { since }
+    };
+    assert!(owner.outputs().iter().any(asks));
+    owner.learn(Delta::Unseal);
+    owner.write(true);
+    assert!(owner.quorum.owes_nothing());
 }

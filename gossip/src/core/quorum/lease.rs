@@ -154,12 +154,17 @@ impl<R: Register> Quorum<R> {
         self.go_for(Wish::Change { voters, since: Epoch::GENESIS });
     }
 
-    /// Asks that vouchers be good for so long from now on.
-    pub fn set_vouch(&mut self, length: VouchFor) {
-        self.go_for(Wish::SetVouch { length });
+    /// Asks that vouchers be good for so long from now on. False, and nothing is asked, if this node's settings do not allow that
+    /// length; voters whose settings do not allow it do not propose it. No node asks for it by itself.
+    pub fn set_vouch(&mut self, length: VouchFor) -> bool {
+        let allowed = self.settings.allows(length);
+        if allowed {
+            self.go_for(Wish::SetVouch { length });
+        }
+        allowed
     }
 
-    /// Asks that a seal be taken back.
+    /// Asks that a seal be taken back before the voters tire of it. No node asks for it by itself.
     pub fn unseal(&mut self) {
         self.go_for(Wish::Unseal { since: Epoch::GENESIS });
     }

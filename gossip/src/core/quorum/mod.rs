@@ -69,6 +69,7 @@ use super::event::Event;
 use super::identity::{Identity, NodeId, StorageId};
 use super::register::{Desk, Paxos, Register};
 use super::rng::Rng;
+use crate::config::Demands;
 
 /// How a node takes part. All lengths are on its own clocks.
 #[derive(Debug, Clone, PartialEq)]
@@ -89,6 +90,14 @@ pub struct Settings {
     pub answer_max: Duration,
     /// How long a node must have been deaf or isolated to count as silent: W.
     pub deaf_after: Duration,
+}
+
+impl Settings {
+    /// Whether vouchers of that length can do with the rest of these settings, as at the founding.
+    fn allows(&self, length: VouchFor) -> bool {
+        let &Self { rho: drift, margin, interval, deaf_after, .. } = self;
+        Demands { interval, drift, margin, deaf_after }.check(length.get()).is_ok()
+    }
 }
 
 /// One node's part in the quorum.
