@@ -64,7 +64,7 @@ impl Reading {
 }
 
 /// Elsewhere the standard library's monotonic clock stands in for both. Whether it goes on while the host is suspended
-/// depends on the system.
+/// depends on the system; on macOS it does not, and a lease does not run out meanwhile.
 #[cfg(not(target_os = "linux"))]
 impl Reading {
     fn take() -> Self {

@@ -13,7 +13,7 @@ use crate::{Epoch, GenesisId, LeaseName, Now};
 /// It ends by itself, at the first moment at which this node's own clocks say that no majority vouches for it any more, and
 /// then never comes back: [`acquire`](crate::Node::acquire) it anew, and get a higher token. Between asking and acting a process may be paused for
 /// as long as anybody pleases, so **ask at the moment of use, and let the resource check the token as well**: the crate
-/// `fencing-gate` does that.
+/// `fencing-gate` does that. It is all that protects where clocks stop while the host sleeps ([platforms](crate#platforms)).
 ///
 /// Dropping it gives it back, in the background. It does not keep the node running.
 ///
