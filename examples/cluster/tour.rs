@@ -54,11 +54,7 @@ impl Tour<'_> {
             tour.model.ready.iter().all(|&ready| ready) && tour.all_trust()
         })
         .await;
-        self.until("all have stored the same first view, and are in quorum", |tour| {
-            let all: Vec<usize> = (0..count).collect();
-            tour.model.agree(&all) && all.iter().all(|&index| tour.stands(index, "in_quorum"))
-        })
-        .await;
+        self.all_in_quorum("all have stored the same first view, and are in quorum").await;
         // A detector that has heard little is careful; let it hear a little more.
         self.wait(30 * self.fleet.plan().interval).await;
         self.nobody_else_is_suspected("nobody is suspected", |_, _| false);
@@ -102,9 +98,11 @@ impl Tour<'_> {
         self.fleet.pause(victim)?;
         self.until(&format!("all others suspect {name}"), |tour| tour.all_others_suspect(victim)).await;
         self.dead_everywhere(victim).await;
-        self.until(&format!("{} has the lease, with a higher token", Fleet::name(heir)), |tour| {
-            tour.token(heir) > token
-        })
+        self.until_with(
+            &format!("{} has the lease, with a higher token", Fleet::name(heir)),
+            |tour| tour.token(heir) > token,
+            |tour| format!("{name} had {}, {}", words(token), tour.token_of(heir)),
+        )
         .await;
         self.wait(length.saturating_sub(begun.elapsed())).await;
         self.nobody_else_is_suspected("and nobody else", |_, target| target == victim);
@@ -113,14 +111,19 @@ impl Tour<'_> {
         self.fleet.resume(victim)?;
         self.until(&format!("{name} finds that it was paused"), |tour| tour.has_said(victim, "paused", ""))
             .await;
+        let expired = format!("expired, {}", words(token));
         self.until(
-            &format!("{name} finds by its own clock that its lease is over, and steps down"),
-            |tour| tour.has_said(victim, "lease", "expired") && tour.has_said(victim, "standing", "isolated"),
+            &format!(
+                "{name} finds by its own clock that its lease is over, and steps down: {expired}, isolated"
+            ),
+            |tour| tour.has_said(victim, "lease", &expired) && tour.has_said(victim, "standing", "isolated"),
         )
         .await;
-        self.until(&format!("{name} returns by itself, with a higher incarnation than {before}"), |tour| {
-            tour.model.incarnations[victim] > before
-        })
+        self.until_with(
+            &format!("{name} returns by itself, with a higher incarnation than {before}"),
+            |tour| tour.model.incarnations[victim] > before,
+            |tour| tour.model.incarnations[victim].to_string(),
+        )
         .await;
         self.until(&format!("all trust {name} again"), |tour| tour.all_trust()).await;
         self.alive_everywhere(victim).await;
@@ -151,31 +154,39 @@ impl Tour<'_> {
             pairs(count).all(|(a, b)| !across(a, b) || tour.suspects(a, b))
         })
         .await;
-        self.until("the smaller side is isolated, each node by its own clock", |tour| {
-            (cut..count).all(|index| tour.stands(index, "isolated"))
-        })
+        self.until_with(
+            "the smaller side is isolated, each node by its own clock",
+            |tour| (cut..count).all(|index| tour.stands(index, "isolated")),
+            |tour| tour.standings(cut..count),
+        )
         .await;
-        self.until("the larger side declares all of the smaller dead", |tour| {
-            (0..cut).all(|by| (cut..count).all(|node| tour.is_dead(by, node)))
-        })
+        self.until_with(
+            "the larger side declares all of the smaller dead",
+            |tour| (0..cut).all(|by| (cut..count).all(|node| tour.is_dead(by, node))),
+            |tour| tour.deaths(0, cut..count),
+        )
         .await;
         self.same_order(&(0..cut).collect::<Vec<_>>());
         let idle = (cut..count).all(|index| self.model.quorum[index].epoch == before[index]);
-        self.check("the smaller side has decided nothing", idle);
+        let (larger, smaller) = (self.standings(0..1), self.standings(cut..count));
+        self.check(&format!("the smaller side has decided nothing: {smaller}, while {larger}"), idle);
         self.nobody_else_is_suspected("and nobody of its own is suspected", across);
 
         self.chapter("heal");
         self.cut_where(across, false);
         self.until("all trust each other again", |tour| tour.all_trust()).await;
-        self.until("those who were declared dead are back, with higher incarnations", |tour| {
-            (cut..count).all(|index| tour.model.incarnations[index] > incarnations[index])
-        })
+        self.until_with(
+            "those who were declared dead are back, with higher incarnations",
+            |tour| (cut..count).all(|index| tour.model.incarnations[index] > incarnations[index]),
+            |tour| {
+                let rise = |i: usize| {
+                    format!("{} from {} to {}", Fleet::name(i), incarnations[i], tour.model.incarnations[i])
+                };
+                (cut..count).map(rise).collect::<Vec<_>>().join(", ")
+            },
+        )
         .await;
-        self.until("all agree on one view, and are in quorum", |tour| {
-            let all: Vec<usize> = (0..count).collect();
-            tour.model.agree(&all) && all.iter().all(|&index| tour.stands(index, "in_quorum"))
-        })
-        .await;
+        self.all_in_quorum("all agree on one view, and are in quorum").await;
         self.nobody_else_is_suspected("nobody of the own side was suspected meanwhile", across);
     }
 
@@ -184,11 +195,15 @@ impl Tour<'_> {
         let token = self.acquire(from).await;
         self.fleet.command(to, format!("acquire {LEASE}"));
         self.wait(5 * self.fleet.plan().interval).await;
-        self.check("while it is held nobody else gets it", self.token(to).is_none());
+        let held =
+            format!("while it is held nobody else gets it: {}, {}", self.token_of(from), self.token_of(to));
+        self.check(&held, self.token(to).is_none());
         self.fleet.command(from, format!("release {LEASE}"));
-        self.until(&format!("given back, it is {}'s, with a higher token", Fleet::name(to)), |tour| {
-            tour.token(to) > token && tour.token(from).is_none()
-        })
+        self.until_with(
+            &format!("given back, it is {}'s, with a higher token", Fleet::name(to)),
+            |tour| tour.token(to) > token && tour.token(from).is_none(),
+            |tour| format!("{} had {}, {}", Fleet::name(from), words(token), tour.token_of(to)),
+        )
         .await;
         self.fleet.command(to, format!("release {LEASE}"));
         self.until("and free again", |tour| tour.token(to).is_none()).await;
@@ -274,6 +289,35 @@ impl Tour<'_> {
         self.model.quorum[index].held.get(LEASE).copied()
     }
 
+    /// The view that a node has stored, in words.
+    fn view(&self, index: usize) -> String {
+        self.model.quorum[index].epoch.map_or("no view".to_owned(), |epoch| format!("view {epoch}"))
+    }
+
+    /// A node's token, in words.
+    fn token_of(&self, index: usize) -> String {
+        format!("{} has {}", Fleet::name(index), words(self.token(index)))
+    }
+
+    /// In which views these were declared dead, as one node has them.
+    fn deaths(&self, by: usize, nodes: impl Iterator<Item = usize>) -> String {
+        let death = |node: usize| {
+            let incarnation = self.model.incarnations[node];
+            let epoch = self.model.on_record(by, "dead", node, incarnation).unwrap_or_default();
+            format!("{}, incarnation {incarnation}, dead in view {epoch}", Fleet::name(node))
+        };
+        nodes.map(death).collect::<Vec<_>>().join("; ")
+    }
+
+    /// How nodes stand, and the newest view of each.
+    fn standings(&self, nodes: impl Iterator<Item = usize>) -> String {
+        let stands = |index: usize| {
+            let standing = self.model.quorum[index].standing.replace('_', " ");
+            format!("{} {standing} at {}", Fleet::name(index), self.view(index))
+        };
+        nodes.map(stands).collect::<Vec<_>>().join(", ")
+    }
+
     fn has_said(&self, by: usize, event: &str, what: &str) -> bool {
         self.facts().iter().any(|f| f.by == by && f.event == event && f.text.contains(what))
     }
@@ -281,18 +325,33 @@ impl Tour<'_> {
     /// Lets a node have the lease; its token.
     async fn acquire(&mut self, index: usize) -> Option<u64> {
         self.fleet.command(index, format!("acquire {LEASE}"));
-        self.until(&format!("{} is granted the lease", Fleet::name(index)), |tour| {
-            tour.token(index).is_some()
-        })
+        self.until_with(
+            &format!("{} is granted the lease", Fleet::name(index)),
+            |tour| tour.token(index).is_some(),
+            |tour| words(tour.token(index)),
+        )
         .await;
         self.token(index)
     }
 
+    async fn all_in_quorum(&mut self, what: &str) {
+        let all: Vec<usize> = (0..self.fleet.len()).collect();
+        self.until_with(
+            what,
+            |tour| tour.model.agree(&all) && all.iter().all(|&index| tour.stands(index, "in_quorum")),
+            |tour| tour.view(0),
+        )
+        .await;
+    }
+
     async fn dead_everywhere(&mut self, victim: usize) {
         let name = Fleet::name(victim);
-        self.until(&format!("{name} is declared dead, by decision, at all others"), |tour| {
-            tour.others(victim).all(|by| tour.is_dead(by, victim))
-        })
+        let by = (victim + 1) % self.fleet.len();
+        self.until_with(
+            &format!("{name} is declared dead, by decision, at all others"),
+            |tour| tour.others(victim).all(|by| tour.is_dead(by, victim)),
+            |tour| tour.deaths(by, std::iter::once(victim)),
+        )
         .await;
         self.same_order(&self.others(victim).collect::<Vec<_>>());
     }
@@ -334,6 +393,16 @@ impl Tour<'_> {
 
     /// Waits until it is so.
     async fn until(&mut self, what: &str, is: impl Fn(&Self) -> bool) {
+        self.until_with(what, is, |_| String::new()).await;
+    }
+
+    /// The same, and says with which numbers.
+    async fn until_with(
+        &mut self,
+        what: &str,
+        is: impl Fn(&Self) -> bool,
+        numbers: impl Fn(&Self) -> String,
+    ) {
         let begun = Instant::now();
         let end = tokio::time::Instant::now() + LIMIT;
         while !is(self) {
@@ -344,7 +413,9 @@ impl Tour<'_> {
             };
             self.model.hear(said);
         }
-        self.check(&format!("{what} ({:.2} s)", begun.elapsed().as_secs_f64()), true);
+        let (numbers, seconds) = (numbers(self), begun.elapsed().as_secs_f64());
+        let colon = if numbers.is_empty() { "" } else { ": " };
+        self.check(&format!("{what}{colon}{numbers} ({seconds:.2} s)"), true);
     }
 
     /// Lets time pass, and listens.
@@ -384,6 +455,10 @@ impl Tour<'_> {
 /// Prints a line. A reader that has gone away changes nothing: the exit status still tells.
 fn say(line: &str) {
     _ = writeln!(io::stdout(), "{line}");
+}
+
+fn words(token: Option<u64>) -> String {
+    token.map_or("no token".to_owned(), |token| format!("token {token}"))
 }
 
 /// All ordered pairs of different nodes.
