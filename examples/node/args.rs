@@ -40,8 +40,8 @@ pub(crate) struct Args {
     /// A node to call when joining, may be repeated; without any this is the first node of its cluster
     #[arg(long = "seed", value_name = "HOST:PORT", value_delimiter = ',')]
     seeds: Vec<String>,
-    /// Give up a founding that can never be complete, because a listed disk was lost or the nodes were given different --voters or
-    /// --lease (founders_differ) and their disks have noted it; to be given to every listed node, for one start
+    /// Give up a founding that can never be complete, because a listed disk was lost or the nodes were given different --voters
+    /// or --lease (founders_differ) and their disks have noted it; to be given to every listed node, for one start
     #[arg(long, requires = "data")]
     abandon_founding: bool,
     /// Directory where the node remembers its incarnation and, if it votes, its promises; without it the wall clock serves

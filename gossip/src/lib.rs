@@ -84,10 +84,10 @@
 //!
 //! # Platforms
 //!
-//! On Linux leases run out by two clocks, of which one goes on while the host is suspended and the other is slewed by nobody. Elsewhere
-//! [`std::time::Instant`] stands in for both. Where that stops while the host sleeps, as on macOS, a node that wakes takes its leases
-//! for as good as before it slept: **stepping down by one's own clock does not hold across a suspension there**, and only the resource's
-//! check of the token (the crate `fencing-gate`) protects.
+//! On Linux leases run out by two clocks, of which one goes on while the host is suspended and the other is slewed by nobody.
+//! Elsewhere [`std::time::Instant`] stands in for both. Where that stops while the host sleeps, as on macOS, a node that wakes
+//! takes its leases for as good as before it slept: **stepping down by one's own clock does not hold across a suspension
+//! there**, and only the resource's check of the token (the crate `fencing-gate`) protects.
 //!
 //! # Limits
 //!

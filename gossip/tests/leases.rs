@@ -333,7 +333,8 @@ async fn a_voter_without_a_disk_is_told_what_to_do() {
     assert_eq!(follower.storage(), StorageState::None);
 }
 
-/// I1: what a disk has agreed to it stays bound to, whatever its node is told later, until the founding is given up on all of them.
+/// I1: what a disk has agreed to it stays bound to, whatever its node is told later, until the founding is given up on all of
+/// them.
 #[tokio::test]
 async fn founders_that_were_told_different_leases_start_over_with_other_disks() {
     let (trio, short, long) = (Trio::new(), Duration::from_secs(1), Duration::from_secs(2));

@@ -145,13 +145,13 @@ pub enum Event {
         /// What.
         state: LeaseState,
     },
-    /// Another node means to found this cluster with another list: of other voters, of voters that are to vouch for another length of
-    /// time, or of other disks of the same voters. It says which list it has on its disk, or was told.
+    /// Another node means to found this cluster with another list: of other voters, of voters that are to vouch for another
+    /// length of time, or of other disks of the same voters. It says which list it has on its disk, or was told.
     ///
-    /// Nobody votes until all have the same list, on disk. Tell all founders the same [`voters`](crate::ConfigBuilder::voters) and
-    /// [`lease`](crate::ConfigBuilder::lease). A disk that has agreed to a list before is bound to it, whatever the node is told
-    /// later, and a list that one of its disks has not agreed to is never complete: if this event comes again, the founding has to be
-    /// given up on every founder (`Builder::abandon_founding`).
+    /// Nobody votes until all have the same list, on disk. Tell all founders the same [`voters`](crate::ConfigBuilder::voters)
+    /// and [`lease`](crate::ConfigBuilder::lease). A disk that has agreed to a list before is bound to it, whatever the node is
+    /// told later, and a list that one of its disks has not agreed to is never complete: if this event comes again, the founding
+    /// has to be given up on every founder (`Builder::abandon_founding`).
     FoundersDiffer {
         /// Whose disk says so.
         by: StorageId,
@@ -160,11 +160,11 @@ pub enum Event {
         /// The names on this node's list, sorted. If they are the same as `theirs`, the lists differ in their leases or in their
         /// disks.
         ours: Vec<NodeId>,
-        /// How long the voters on its list are to vouch. None if it has said its names only; if these agree, the event comes again
-        /// should it say more.
+        /// How long the voters on its list are to vouch. None if it has said its names only; if these agree, the event comes
+        /// again should it say more.
         their_lease: Option<Duration>,
-        /// How long the voters on this node's list are to vouch. If names and leases agree, the disks do not: somebody has another
-        /// storage id than on one of the lists.
+        /// How long the voters on this node's list are to vouch. If names and leases agree, the disks do not: somebody has
+        /// another storage id than on one of the lists.
         our_lease: Duration,
     },
     /// A farewell or a change of voters cannot be decided as it was asked for.

@@ -508,8 +508,8 @@ mod tests {
         }
     }
 
-    /// D1: what two voters say makes a majority of three with nobody else's help, but only if they say it themselves: not if somebody
-    /// who has heard it passes it on.
+    /// D1: what two voters say makes a majority of three with nobody else's help, but only if they say it themselves: not if
+    /// somebody who has heard it passes it on.
     #[test]
     fn an_answer_and_a_certificate_count_only_from_their_author() {
         let subject = Subject { id: identity(Judge::SUBJECT).id, incarnation: Incarnation::FIRST };

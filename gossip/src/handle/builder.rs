@@ -172,8 +172,8 @@ impl Builder {
     }
 
     /// Gives up a founding that can never be complete, because one of the listed disks was lost before all had agreed, or because
-    /// disks are bound to different lists ([`Event::FoundersDiffer`](crate::Event::FoundersDiffer)): the data directory gets another
-    /// storage id. To be set on every listed node, for one start; where a history has begun, starting fails.
+    /// disks are bound to different lists ([`Event::FoundersDiffer`](crate::Event::FoundersDiffer)): the data directory gets
+    /// another storage id. To be set on every listed node, for one start; where a history has begun, starting fails.
     pub fn abandon_founding(mut self, abandon: bool) -> Self {
         self.abandon_founding = abandon;
         self

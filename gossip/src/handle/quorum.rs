@@ -22,8 +22,9 @@ impl Node {
         self.shared.board.standing()
     }
 
-    /// Whether this node has a disk behind what it promises, and whether that has failed: then it neither votes nor vouches until it
-    /// is started again. [`Event::StorageFailed`](crate::Event::StorageFailed) says it once, this for as long as it is so.
+    /// Whether this node has a disk behind what it promises, and whether that has failed: then it neither votes nor vouches
+    /// until it is started again. [`Event::StorageFailed`](crate::Event::StorageFailed) says it once, this for as long as it is
+    /// so.
     pub fn storage(&self) -> StorageState {
         self.shared.board.storage()
     }

@@ -145,8 +145,8 @@ fn founders_that_were_told_another_lease_never_found() {
     assert!(three.differ.len() <= 8, "once or twice for each pair that differs, and not for ever");
 }
 
-/// I1: a disk is bound to the list that it has agreed to. Being told the same later is no way out, nor is one new disk; to give up on
-/// all of them is.
+/// I1: a disk is bound to the list that it has agreed to. Being told the same later is no way out, nor is one new disk; to give
+/// up on all of them is.
 #[test]
 fn only_new_disks_everywhere_free_founders_that_are_bound_to_different_lists() {
     let mut three = Three::new([(ALL, 1000 * MS), (ALL, 1000 * MS), (ALL, 2000 * MS)], blank());

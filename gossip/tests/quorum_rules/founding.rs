@@ -160,7 +160,8 @@ fn a_disk_whose_list_is_void_agrees_to_no_other() {
     assert_eq!(voter.quorum.view(), None);
 }
 
-/// Who has heard of another list by its names alone cannot tell that it is the lease; once it can, it says so, and no more after that.
+/// Who has heard of another list by its names alone cannot tell that it is the lease; once it can, it says so, and no more after
+/// that.
 #[test]
 fn a_lease_that_differs_is_told_once_it_is_known() {
     let mut voter = wiped_founder(Durable::default());

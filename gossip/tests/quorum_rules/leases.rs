@@ -70,7 +70,8 @@ fn a_grant_that_comes_too_late_is_given_back_and_asked_for_anew() {
     assert!(matches!(wanted(&owner), Some(Wanted::Grant { request: next }) if next != request));
 }
 
-/// When a holder is warned, and when its handle ends, counted from the heartbeat that was vouched for last; waiting so long at most.
+/// When a holder is warned, and when its handle ends, counted from the heartbeat that was vouched for last; waiting so long at
+/// most.
 fn warned_and_expired(owner: &mut Bench, longest: Duration) -> (Option<Duration>, Option<Duration>) {
     let since = owner.now;
     let (mut warned, mut expired) = (None, None);

@@ -105,7 +105,8 @@ fn a_late_copy_does_not_take_back_another_seal() {
     }
 }
 
-/// The interval is 100 ms, W two seconds, and the margin 10 ms: what the configuration would refuse at the founding is refused later.
+/// The interval is 100 ms, W two seconds, and the margin 10 ms: what the configuration would refuse at the founding is refused
+/// later.
 #[test]
 fn a_length_of_vouchers_that_the_settings_do_not_allow_is_neither_asked_for_nor_proposed() {
     for (ms, allowed) in [(499, false), (500, true), (2000, true), (2001, false)] {

@@ -229,8 +229,8 @@ impl<R: Register> Quorum<R> {
         let (mut ours, our_lease) = self.own_list();
         theirs.sort_unstable();
         ours.sort_unstable();
-        // A few are enough to keep one conflict from being reported for ever. Where the names agree, they tell nothing: who has said
-        // no more than that is reported again.
+        // A few are enough to keep one conflict from being reported for ever. Where the names agree, they tell nothing: who has
+        // said no more than that is reported again.
         let due = match self.founding.reported.get(&from) {
             None => self.founding.reported.len() < 16,
             Some(whole) => !whole && their_lease.is_some() && theirs == ours,

@@ -64,8 +64,8 @@ impl<R: Register> Quorum<R> {
             self.serve(from, None);
             return;
         }
-        // A length that its own configuration would refuse it does not propose; nor does it deny it, since another voter's may not. Once
-        // proposed it is accepted: what some accept and some refuse would be in the way of all that follows (P3).
+        // A length that its own configuration would refuse it does not propose; nor does it deny it, since another voter's may
+        // not. Once proposed it is accepted: what some accept and some refuse would be in the way of all that follows (P3).
         let refused = matches!(wish, Wish::SetVouch { length } if !self.settings.allows(*length));
         if refused || wish.is_void(view.electorate.since) {
             return;
