@@ -19,6 +19,8 @@ const TOP: i32 = 150;
 const BOTTOM: i32 = 34;
 const ROW: i32 = 15;
 const BAR: i32 = 12;
+/// So many pairs of observer and target are shown below rows that are about all observers.
+const DOUBTS_MAX: usize = 60;
 
 const TRUST: RGBColor = RGBColor(190, 222, 240);
 const SUSPECT: RGBColor = RGBColor(213, 94, 0);
@@ -36,10 +38,27 @@ struct Row {
     present: usize,
 }
 
-/// Draws a log: one row for each pair of observer and target, or one for each target.
+impl Row {
+    fn of_pair(observer: usize, target: usize) -> Self {
+        Self {
+            label: format!("{} of {}", name(observer), name(target)),
+            observers: vec![observer],
+            target,
+            present: observer,
+        }
+    }
+}
+
+/// Draws a log: one row for each pair of observer and target, or one for each target and then one for each pair in which somebody
+/// doubted a node that ran.
 pub(super) fn draw(log: &Log, title: &str, about: &str, pairs: bool) -> Drawn<String> {
+    let (beliefs, presence) = (Beliefs::of(log), Presence::of(log));
     let rows = rows(log.nodes, pairs);
-    let height = TOP + ROW * i32::try_from(rows.len()).unwrap_or(i32::MAX / ROW / 2) + BOTTOM;
+    let mut doubts = if pairs { Vec::new() } else { doubts(&beliefs, &presence) };
+    let left_out = doubts.len().saturating_sub(DOUBTS_MAX);
+    doubts.truncate(DOUBTS_MAX);
+    let lines = rows.len() + doubts.len() + usize::from(!doubts.is_empty());
+    let height = TOP + ROW * i32::try_from(lines).unwrap_or(i32::MAX / ROW / 2) + BOTTOM;
     let mut svg = String::new();
     {
         let size = (WIDTH.unsigned_abs(), height.unsigned_abs());
@@ -47,13 +66,19 @@ pub(super) fn draw(log: &Log, title: &str, about: &str, pairs: bool) -> Drawn<St
         area.fill(&WHITE)?;
         head(&area, title, about, pairs)?;
         let scale = Scale { end: log.end().max(1.0) };
-        let (beliefs, presence) = (Beliefs::of(log), Presence::of(log));
-        let mut y = TOP;
-        for row in &rows {
-            opinions(&area, &beliefs, row, y, scale)?;
-            absences(&area, &presence, row, y, scale)?;
-            area.draw(&Text::new(row.label.clone(), (8, y - 1), (FONT, 11)))?;
-            y += ROW;
+        let draw_rows = |rows: &[Row], mut y: i32| -> Drawn<i32> {
+            for row in rows {
+                opinions(&area, &beliefs, row, y, scale)?;
+                absences(&area, &presence, row, y, scale)?;
+                area.draw(&Text::new(row.label.clone(), (8, y - 1), (FONT, 11)))?;
+                y += ROW;
+            }
+            Ok(y)
+        };
+        let mut y = draw_rows(&rows, TOP)?;
+        if !doubts.is_empty() {
+            area.draw(&Text::new(doubts_head(left_out), (8, y + 1), (FONT, 11)))?;
+            y = draw_rows(&doubts, y + ROW)?;
         }
         deeds(&area, log, y, scale)?;
         axis(&area, y, scale)?;
@@ -65,15 +90,7 @@ pub(super) fn draw(log: &Log, title: &str, about: &str, pairs: bool) -> Drawn<St
 fn rows(nodes: usize, pairs: bool) -> Vec<Row> {
     let others = |node: usize| (0..nodes).filter(move |other| *other != node);
     if pairs {
-        let pairs = (0..nodes).flat_map(|o| others(o).map(move |t| (o, t)));
-        return pairs
-            .map(|(o, t)| Row {
-                label: format!("{} of {}", name(o), name(t)),
-                observers: vec![o],
-                target: t,
-                present: o,
-            })
-            .collect();
+        return (0..nodes).flat_map(|o| others(o).map(move |t| Row::of_pair(o, t))).collect();
     }
     (0..nodes)
         .map(|t| Row {
@@ -83,6 +100,24 @@ fn rows(nodes: usize, pairs: bool) -> Vec<Row> {
             present: t,
         })
         .collect()
+}
+
+/// One row for each pair in which the observer suspected a node that ran, or was unsure of it, by when it first did.
+fn doubts(beliefs: &Beliefs, presence: &Presence) -> Vec<Row> {
+    let first = |o: usize, t: usize| {
+        let mut changes = beliefs.changes(o, t).iter();
+        let doubted = changes
+            .find(|(at, held)| matches!(held, Held::Suspect | Held::Unsure) && presence.runs(t, *at))?;
+        Some((doubted.0, o, t))
+    };
+    let mut doubts: Vec<(f64, usize, usize)> = beliefs.pairs().filter_map(|(o, t)| first(o, t)).collect();
+    doubts.sort_by(|a, b| a.0.total_cmp(&b.0));
+    doubts.into_iter().map(|(_, o, t)| Row::of_pair(o, t)).collect()
+}
+
+fn doubts_head(left_out: usize) -> String {
+    let more = if left_out > 0 { format!("; {left_out} more are left out") } else { String::new() };
+    format!("Who suspected a node that ran, or was unsure of it, by when{more}:")
 }
 
 /// Seconds to pixels.
@@ -225,6 +260,31 @@ mod tests {
                 assert!(bars(colour) >= 2, "{colour} is not drawn");
             }
         }
+    }
+
+    #[test]
+    fn below_rows_about_all_stands_who_doubted_a_node_that_ran() {
+        let labels = |log: &Log| -> Vec<String> {
+            doubts(&Beliefs::of(log), &Presence::of(log)).into_iter().map(|row| row.label).collect()
+        };
+        let mut log = healthy(10);
+        log.did(5.0, Deed::Killed(1));
+        log.all_say(5.5, 1, Line::Suspected);
+        assert!(
+            labels(&log).is_empty() && !draw(&log, "title", "about", false).unwrap().contains("n1 of n3")
+        );
+        log.says(7.0, 0, Line::Suspected(2));
+        log.says(6.0, 3, Line::Unsure(4));
+        assert_eq!(labels(&log), ["n4 of n5", "n1 of n3"]);
+        let svg = draw(&log, "title", "about", false).unwrap();
+        assert!(svg.contains("n1 of n3") && svg.contains("unsure of it, by when:"));
+        for target in 2..10 {
+            log.all_say(9.0, target, Line::Suspected);
+        }
+        let svg = draw(&log, "title", "about", false).unwrap();
+        // All but those of one that does not run.
+        assert_eq!(svg.matches(" of n").count(), 10 + DOUBTS_MAX);
+        assert!(svg.contains("12 more are left out"), "of {}", labels(&log).len());
     }
 
     #[test]
