@@ -132,7 +132,10 @@ pub(super) fn recovers(log: &Log, seconds: f64) -> Judgement {
     let recoveries = recoveries(log);
     if let Some(never) = recoveries.iter().find(|r| r.seconds.is_none()) {
         let pair = untrusting(log).map_or(String::new(), |(o, t)| format!(" ({} of {})", name(o), name(t)));
-        return Judgement::Broken(format!("not all trust each other after {:.1} s{pair}", never.from));
+        return Judgement::Broken(format!(
+            "not all trust each other within {:.1} s from {:.1} s on{pair}",
+            never.watched, never.from
+        ));
     }
     let mut after: Vec<f64> = recoveries.iter().filter_map(|r| r.seconds).collect();
     let Some(middle) = median(&mut after) else {
@@ -302,7 +305,7 @@ mod tests {
         log.did(8.0, Deed::FaultEnds("trouble".into()));
         log.did(20.0, Deed::Mark("end"));
         let Judgement::Broken(why) = recovers(&log, 30.0) else { panic!("it never came back") };
-        assert!(why.contains("n1 of n2"), "{why}");
+        assert_eq!(why, "not all trust each other within 12.0 s from 8.0 s on (n1 of n2)");
         log.says(21.0, 0, Line::Trusted(1));
         assert!(!recovers(&log, 14.0).is_broken());
         assert!(recovers(&log, 12.0).is_broken());

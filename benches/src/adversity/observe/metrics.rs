@@ -222,6 +222,8 @@ pub(crate) struct Recovery {
     pub(crate) from: f64,
     /// None if they did not, before the next fault or the end of the log.
     pub(crate) seconds: Option<f64>,
+    /// For how long that could be seen.
+    pub(crate) watched: f64,
 }
 
 /// One entry for each end of a fault, and each time that nodes were started or went on.
@@ -240,7 +242,7 @@ pub(crate) fn recoveries(log: &Log) -> Vec<Recovery> {
         let until = next.map_or(log.end(), |(at, _)| *at);
         let nodes = presence.running(from);
         let seconds = all_trust_from(&beliefs, &nodes, log.full_mesh, from, until).map(|at| at - from);
-        recoveries.push(Recovery { from, seconds });
+        recoveries.push(Recovery { from, seconds, watched: until - from });
     }
     recoveries
 }
