@@ -249,7 +249,11 @@ fn backend(namespaces: bool) -> Backend {
 fn list(scenarios: &[Scenario]) -> String {
     let mut text = String::new();
     for scenario in scenarios {
-        let tags = [(scenario.quick, "quick"), (scenario.long, "long: only when named, or with --long")];
+        let tags = [
+            (scenario.quick, "quick"),
+            (scenario.long, "long: only when named, or with --long"),
+            (!scenario.contested, "no contest for a lease"),
+        ];
         let tags: Vec<&str> = tags.iter().filter(|(has, _)| *has).map(|(_, tag)| *tag).collect();
         let tags = if tags.is_empty() { String::new() } else { format!(" ({})", tags.join(", ")) };
         text += &format!("{}{tags}: {}\n", scenario.name, scenario.about);
@@ -330,3 +334,4 @@ mod tests {
         );
     }
 }
+                && text.contains("idle-50 (no contest for a lease): ")

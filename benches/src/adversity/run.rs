@@ -150,10 +150,13 @@ impl Run {
         progress: &ProgressBar,
     ) -> anyhow::Result<Log> {
         let mut call = Call::plain(nodes, SEEDS, VOTERS);
+        let leases = system.is_ours() && system.has_verdicts();
+        call.writes = leases;
         (scenario.call)(&mut call);
         let network = Network::new(self.backend, nodes)?;
         let fleet = Fleet::new(system.clone(), network, call)?;
-        let setting = Setting { nodes, quick: self.quick, longest: self.longest };
+        let contested = leases && scenario.contested;
+        let setting = Setting { nodes, quick: self.quick, contested, longest: self.longest };
         // Every system meets the same victims.
         let mut hasher = DefaultHasher::new();
         (self.seed, scenario.name, repeat).hash(&mut hasher);

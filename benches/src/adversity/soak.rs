@@ -24,7 +24,9 @@ pub(crate) fn scenario() -> Scenario {
             Claim::NoMistakeLasts { seconds: 6.0 },
             Claim::Recovers { seconds: 20.0 },
             Claim::MemoryGrowth { kb: 4_000 },
-            Claim::DescriptorGrowth { count: 0 },
+            // The file that a holder writes to.
+            Claim::DescriptorGrowth { count: 1 },
+            Claim::LeaseUsed { tokens: 2 },
         ],
         needs: Vec::new(),
         nodes: Some(NODES),
@@ -32,6 +34,7 @@ pub(crate) fn scenario() -> Scenario {
         long: true,
         peers: false,
         call: |_| {},
+        contested: false,
         play,
     }
 }

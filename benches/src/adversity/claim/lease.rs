@@ -1,6 +1,6 @@
 //! Claims about leases and their tokens.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fencing_gate::{FencingGate, Token};
 
@@ -28,6 +28,9 @@ pub(super) fn one_holder(log: &Log) -> Judgement {
     if holds.is_empty() {
         return Judgement::Open("nobody was granted a lease".into());
     }
+    if log.lines_come_late() {
+        return late();
+    }
     for (i, a) in holds.iter().enumerate() {
         for b in holds[i + 1..].iter().filter(|b| b.name == a.name && b.by != a.by) {
             let overlap = a.until.min(b.until) - a.from.max(b.from);
@@ -43,6 +46,14 @@ pub(super) fn one_holder(log: &Log) -> Judgement {
         }
     }
     Judgement::Held(format!("{} times granted", holds.len()))
+}
+
+/// By the time at which a line arrives nothing can be said.
+fn late() -> Judgement {
+    Judgement::Open(
+        "lines come late, of processes that get too little processor time: judged by its writes instead"
+            .into(),
+    )
 }
 
 type Open = BTreeMap<(usize, String), (f64, Option<u64>)>;
@@ -108,6 +119,9 @@ const WRITE_S: f64 = 0.02;
 /// known to hold it no more, all on the clock of the harness.
 pub(super) fn gate_refuses_nobody(log: &Log) -> Judgement {
     let mut passages: BTreeMap<String, Vec<(f64, u64, usize)>> = BTreeMap::new();
+    if log.lines_come_late() {
+        return late();
+    }
     for hold in holds(log) {
         // Refusing one that has slept is what a gate is for.
         let Some(token) = hold.token else { continue };
@@ -116,7 +130,7 @@ pub(super) fn gate_refuses_nobody(log: &Log) -> Judgement {
         let times = (0..=writes).map(|i| (hold.from + i as f64 * WRITE_S, token, hold.by));
         passages.entry(hold.name).or_default().extend(times);
     }
-    let (mut admitted, mut holders) = (0, std::collections::BTreeSet::new());
+    let (mut admitted, mut holders) = (0, BTreeSet::new());
     for (lease, mut passages) in passages {
         passages.sort_by(|a, b| a.0.total_cmp(&b.0));
         let Ok(mut gate) = FencingGate::new(0, &lease) else { continue };
@@ -134,16 +148,17 @@ pub(super) fn gate_refuses_nobody(log: &Log) -> Judgement {
     }
 }
 
+/// A process that is stopped so soon after a check may have written only when it went on.
+const IN_HAND_S: f64 = 0.1;
+
 /// Nothing here depends on when a line of a process was read: the times are those of checks, by one clock, and the order is that
 /// in which the system has appended to one file.
 pub(super) fn writes_in_turn(log: &Log) -> Judgement {
-    struct Turn {
-        by: usize,
-        first: f64,
-        last: f64,
-    }
-    let mut turns: BTreeMap<(&str, u64), Turn> = BTreeMap::new();
+    let mut turns = Turns::new();
     let mut gates: BTreeMap<&str, FencingGate> = BTreeMap::new();
+    let stops: Vec<(f64, &Deed)> = log.deeds().filter(|(_, deed)| matches!(deed, Deed::Stopped(_))).collect();
+    let stopped =
+        |by, at| stops.iter().any(|(t, d)| **d == Deed::Stopped(by) && (at..at + IN_HAND_S).contains(t));
     let mut writes = 0;
     for (at, by, line) in log.said() {
         let Line::Wrote { name: lease, token, .. } = line else { continue };
@@ -155,7 +170,10 @@ pub(super) fn writes_in_turn(log: &Log) -> Judgement {
                 Err(error) => return Judgement::Broken(format!("{lease}: {error}")),
             },
         };
-        if let Err(why) = gate.admit(0, lease, Token::new(*token)) {
+        // Refusing one that has slept is what a gate is for.
+        if !stopped(by, at)
+            && let Err(why) = gate.admit(0, lease, Token::new(*token))
+        {
             return Judgement::Broken(format!("a write of {} at {at:.3} s is refused: {why}", name(by)));
         }
         let turn = turns.entry((lease, *token)).or_insert(Turn { by, first: at, last: at });
@@ -169,15 +187,36 @@ pub(super) fn writes_in_turn(log: &Log) -> Judgement {
         turn.first = turn.first.min(at);
         turn.last = turn.last.max(at);
     }
-    let mut least = f64::INFINITY;
-    let all: Vec<_> = turns.iter().collect();
-    for pair in all.windows(2) {
-        let [((lease, token), turn), ((other, later), next)] = pair else { continue };
+    let tokens = super::counted(turns.len(), "token");
+    match least_apart(&turns) {
+        _ if turns.is_empty() => Judgement::Open("nobody has written".into()),
+        Err(overlap) => Judgement::Broken(overlap),
+        Ok(None) => Judgement::Held(format!("{writes} writes with {tokens}, all of one node")),
+        Ok(Some(least)) => Judgement::Held(format!(
+            "{writes} writes with {tokens}; from one node to another at least {:.0} ms",
+            least * 1e3
+        )),
+    }
+}
+
+/// What was written with one token.
+struct Turn {
+    by: usize,
+    first: f64,
+    last: f64,
+}
+
+type Turns<'a> = BTreeMap<(&'a str, u64), Turn>;
+
+/// The shortest time from the last write of one node to the first of another; which two overlap, if any do.
+fn least_apart(turns: &Turns<'_>) -> Result<Option<f64>, String> {
+    let mut least: Option<f64> = None;
+    for (((lease, token), turn), ((other, later), next)) in turns.iter().zip(turns.iter().skip(1)) {
         if lease != other {
             continue;
         }
         if next.first <= turn.last {
-            return Judgement::Broken(format!(
+            return Err(format!(
                 "{} holds {lease} with token {later} at {:.3} s, {} with {token} until {:.3} s",
                 name(next.by),
                 next.first,
@@ -186,17 +225,19 @@ pub(super) fn writes_in_turn(log: &Log) -> Judgement {
             ));
         }
         if next.by != turn.by {
-            least = least.min(next.first - turn.last);
+            let apart = next.first - turn.last;
+            least = Some(least.map_or(apart, |least| least.min(apart)));
         }
     }
-    match all.len() {
-        0 => Judgement::Open("nobody has written".into()),
-        count => Judgement::Held(format!(
-            "{writes} writes with {}; from one node to another at least {:.0} ms",
-            super::counted(count, "token"),
-            least * 1e3
-        )),
-    }
+    Ok(least)
+}
+
+pub(super) fn used(log: &Log, tokens: usize) -> Judgement {
+    let written: BTreeSet<u64> = log
+        .said()
+        .filter_map(|(_, _, line)| if let Line::Wrote { token, .. } = line { Some(*token) } else { None })
+        .collect();
+    Judgement::of(written.len() >= tokens, super::counted(written.len(), "token"))
 }
 
 pub(super) fn tokens_increase(log: &Log) -> Judgement {
@@ -208,7 +249,7 @@ pub(super) fn tokens_increase(log: &Log) -> Judgement {
         if let Some((before, since)) = highest.get(lease.as_str())
             && token <= before
             // Two lines written at almost the same time may be read in either order; one token may not be read twice.
-            && (token == before || at - since > LINE_DELAY_S)
+            && (token == before || at - since > LINE_DELAY_S && !log.lines_come_late())
         {
             return Judgement::Broken(format!(
                 "{} is granted {lease} with token {token} at {at:.1} s, after {before} at {since:.1} s",
@@ -258,6 +299,7 @@ pub(super) fn passes(log: &Log, seconds: f64) -> Judgement {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::adversity::observe::Fault;
     use crate::adversity::observe::synthetic::healthy;
     use LeaseState::{Expired, Granted, Released};
 
@@ -339,9 +381,54 @@ mod tests {
         };
         assert!(matches!(written(&[]), Judgement::Open(_)));
         assert!(!written(&[(5.0, 0, 1), (5.1, 0, 1), (5.2, 1, 2), (5.3, 0, 3)]).is_broken());
+        let Judgement::Held(alone) = written(&[(5.0, 0, 1), (5.1, 0, 2)]) else { panic!("one node") };
+        assert_eq!(alone, "2 writes with 2 tokens, all of one node");
         assert!(written(&[(5.0, 0, 1), (5.1, 1, 2), (5.2, 0, 1)]).is_broken(), "refused");
         assert!(written(&[(5.0, 0, 1), (5.3, 0, 1), (5.2, 1, 2)]).is_broken(), "checked while another held");
         assert!(written(&[(5.0, 0, 1), (5.1, 1, 1)]).is_broken(), "one token, two nodes");
+    }
+
+    #[test]
+    fn a_write_that_a_stop_held_up_may_be_refused_and_no_other() {
+        for (stopped, at, broken) in [(0, 6.05, false), (0, 6.5, true), (2, 6.05, true)] {
+            let mut log = healthy(3);
+            log.did(at, Deed::Stopped(stopped));
+            for (at, by, token) in [(5.0, 0, 1), (8.0, 1, 2), (6.0, 0, 1)] {
+                log.says(at, by, Line::Wrote { name: "lock".into(), token, ahead_s: 0 });
+            }
+            assert_eq!(writes_in_turn(&log).is_broken(), broken, "n{} at {at}", stopped + 1);
+        }
+    }
+
+    #[test]
+    fn a_lease_that_nobody_uses_is_caught() {
+        let mut log = healthy(3);
+        log.lease(5.0, 0, 1, Granted);
+        assert!(used(&log, 1).is_broken(), "granted, and not used");
+        for (token, broken) in [(1, true), (1, true), (2, false)] {
+            log.says(5.0, 0, Line::Wrote { name: "lock".into(), token, ahead_s: 0 });
+            assert_eq!(used(&log, 2).is_broken(), broken);
+        }
+    }
+
+    #[test]
+    fn where_lines_come_late_only_writes_tell_who_held_when() {
+        for slow in [false, true] {
+            let mut log = healthy(3);
+            let fault = Fault { text: "quota".into(), slow, ..Fault::default() };
+            log.did(4.0, Deed::FaultBegins(fault));
+            log.lease(5.0, 0, 1, Granted);
+            log.lease(8.0, 2, 3, Granted);
+            // Said long ago.
+            log.lease(8.6, 1, 2, Granted);
+            log.lease(8.7, 0, 1, Expired);
+            for judgement in [one_holder(&log), gate_refuses_nobody(&log)] {
+                assert!(if slow { matches!(judgement, Judgement::Open(_)) } else { judgement.is_broken() });
+            }
+            assert_eq!(tokens_increase(&log).is_broken(), !slow);
+            log.lease(9.0, 0, 3, Granted);
+            assert!(tokens_increase(&log).is_broken(), "one token twice is none in any order");
+        }
     }
 
     #[test]

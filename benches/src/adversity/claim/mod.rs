@@ -77,6 +77,8 @@ pub(crate) enum Claim {
     WritesInTurn,
     /// Every holder keeps its lease until it gives it back.
     LeasesKept,
+    /// Holders of a lease write with at least so many different tokens: a lease that nobody gets shows nothing.
+    LeaseUsed { tokens: usize },
     /// Nobody is suspended, declared dead or isolated.
     NobodyCondemned,
     /// Each step of a node's wall clock shows in what the node writes.
@@ -110,7 +112,7 @@ pub(crate) enum Judgement {
 
 impl Claim {
     /// What holds in every scenario.
-    pub(crate) const ALWAYS: [Self; 10] = [
+    pub(crate) const ALWAYS: [Self; 11] = [
         Self::NoHealthyDead,
         Self::ViewsAgree,
         Self::SameOrder,
@@ -122,6 +124,7 @@ impl Claim {
         Self::GateRefusesNobody,
         Self::NoSurprise,
     ];
+        Self::WritesInTurn,
 
     /// The statement, in words.
     pub(crate) fn text(&self) -> String {
@@ -182,6 +185,9 @@ impl Claim {
             Self::NobodyCondemned => "nobody is suspended, declared dead or isolated".into(),
             Self::StepsShow => "a step of a node's wall clock shows in what the node writes".into(),
             Self::LeasePasses { seconds } => {
+            Self::LeaseUsed { tokens } => {
+                format!("holders of a lease write, with {} at least", counted(*tokens, "token"))
+            }
                 format!("when its holder is killed, stopped or cut off, a lease passes on within {seconds} s")
             }
             Self::QuotaBites { share } => {
@@ -223,6 +229,7 @@ impl Claim {
                 | Self::LeasePasses { .. }
                 | Self::LeasesKept
                 | Self::NobodyCondemned
+                | Self::LeaseUsed { .. }
                 | Self::StepsShow
         )
     }
@@ -263,6 +270,7 @@ impl Claim {
             Self::LeasePasses { seconds } => lease::passes(log, seconds),
             Self::LeasesKept => calm::leases_kept(log),
             Self::NobodyCondemned => calm::nobody_condemned(log),
+            Self::LeaseUsed { tokens } => lease::used(log, tokens),
             Self::StepsShow => clock::steps_show(log),
             Self::QuotaBites { share } => cost::quota_bites(log, share),
             Self::Cpu { of_bare_loop } => cost::cpu(log, of_bare_loop),

@@ -101,7 +101,7 @@ pub(crate) struct Fault {
     pub(crate) excused: BTreeSet<(usize, usize)>,
     /// Nodes that are the trouble themselves, though they can be reached: a majority may evict them.
     pub(crate) sick: BTreeSet<usize>,
-    /// Whether the sick ones do not get to do what they should in time, so that to suspect them is right.
+    /// Whether processes get too little processor time, so that their lines come late. To suspect the sick ones is right.
     pub(crate) slow: bool,
 }
 
@@ -181,3 +181,8 @@ impl Log {
 pub(crate) fn name(node: usize) -> String {
     format!("n{}", node + 1)
 }
+    /// Whether processes were kept from writing their lines in time.
+    pub(crate) fn lines_come_late(&self) -> bool {
+        self.deeds().any(|(_, deed)| matches!(deed, Deed::FaultBegins(fault) if fault.slow))
+    }
+

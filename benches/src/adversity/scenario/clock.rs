@@ -25,17 +25,15 @@ pub(super) fn scenarios() -> Vec<Scenario> {
                 Claim::NoMistakeLasts { seconds: 0.0 },
                 Claim::NobodyCondemned,
                 Claim::LeasesKept,
-                Claim::WritesInTurn,
+                Claim::LeaseUsed { tokens: 2 },
             ],
             clock_step,
         )
         .needs(Need::Verdicts)
         .needs(Need::Faketime)
         .ours_only()
-        .called(|call| {
-            call.writes = true;
-            call.own_clocks = vec![VOTER, call.nodes - 1];
-        }),
+        .uncontested()
+        .called(|call| call.own_clocks = vec![VOTER, call.nodes - 1]),
     ]
 }
 

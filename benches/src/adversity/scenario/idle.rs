@@ -20,8 +20,8 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     let about_20 = "nothing is done to 20 nodes; measured for 30 s after 30 s of warming up; then as many bare loops, for 20 s";
     let about_50 = "nothing is done to 50 nodes; measured for 30 s after 30 s of warming up";
     vec![
-        Scenario::new("idle-20", about_20, and_cpu, idle_and_bare).nodes(BARE_LOOPS),
-        Scenario::new("idle-50", about_50, claims(), idle).nodes(50),
+        Scenario::new("idle-20", about_20, and_cpu, idle_and_bare).uncontested().nodes(BARE_LOOPS),
+        Scenario::new("idle-50", about_50, claims(), idle).uncontested().nodes(50),
     ]
 }
 

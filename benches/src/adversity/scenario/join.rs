@@ -27,6 +27,7 @@ fn join(stage: &mut Stage) -> anyhow::Result<()> {
         stage.start(node)?;
     }
     stage.wait(5.0);
+    stage.contest();
     start_from(stage, 5)
 }
 
@@ -35,6 +36,7 @@ fn start_from(stage: &mut Stage, first: usize) -> anyhow::Result<()> {
         stage.start(node)?;
     }
     stage.settle()?;
+    stage.contest();
     // Mistakes of the young would show now.
     stage.wait(10.0);
     Ok(())

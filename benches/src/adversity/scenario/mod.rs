@@ -4,6 +4,7 @@
 //! a [`Stage`], which writes every deed into the log.
 
 mod clock;
+mod contest;
 mod crash;
 mod delay;
 mod idle;
@@ -42,6 +43,8 @@ pub(crate) struct Scenario {
     pub(crate) long: bool,
     /// Whether peers are put through it too.
     pub(crate) peers: bool,
+    /// Whether three nodes want one lease all the time, where nodes have leases.
+    pub(crate) contested: bool,
     /// How nodes are called, where it is not as usual.
     pub(crate) call: fn(&mut super::fleet::Call),
     pub(crate) play: fn(&mut Stage) -> anyhow::Result<()>,
@@ -76,6 +79,7 @@ impl Scenario {
             quick: false,
             long: false,
             peers: true,
+            contested: true,
             call: |_| {},
             play,
         }
@@ -93,6 +97,11 @@ impl Scenario {
         Self { peers: false, ..self }
     }
 
+    /// Nobody asks for a lease but the script.
+    fn uncontested(self) -> Self {
+        Self { contested: false, ..self }
+    }
+
     fn nodes(self, nodes: usize) -> Self {
         Self { nodes: Some(nodes), ..self }
     }
@@ -108,7 +117,9 @@ impl Scenario {
 
     /// All that must hold, the common part last.
     pub(crate) fn all_claims(&self) -> Vec<Claim> {
-        self.claims.iter().cloned().chain(Claim::ALWAYS).collect()
+        // A contest in which the lease never moves is none.
+        let contested = self.contested.then_some(Claim::LeaseUsed { tokens: 2 });
+        self.claims.iter().cloned().chain(contested).chain(Claim::ALWAYS).collect()
     }
 }
 
@@ -143,5 +154,18 @@ mod tests {
         assert!(all.iter().all(|scenario| !scenario.claims.is_empty() && !scenario.about.is_empty()));
         let quick: Vec<&str> = all.iter().filter(|s| s.quick).map(|s| s.name).collect();
         assert_eq!(quick, ["crash", "pause-5", "loss-30", "one-way-loss", "partition-3-2", "lease-kills"]);
+    }
+
+    #[test]
+    fn a_lease_is_fought_over_nearly_everywhere_and_must_then_be_used() {
+        let all = super::all();
+        let without: Vec<&str> = all.iter().filter(|s| !s.contested).map(|s| s.name).collect();
+        let expected =
+            ["clock-step", "cpu-quota", "verdict", "lease", "lease-kills", "wiped-voter", "majority-lost"];
+        assert_eq!(without, [&expected[..], &["idle-20", "idle-50"]].concat());
+        let used = |s: &super::Scenario| {
+            s.all_claims().iter().any(|claim| matches!(claim, super::Claim::LeaseUsed { .. }))
+        };
+        assert!(all.iter().filter(|s| s.contested).all(used));
     }
 }

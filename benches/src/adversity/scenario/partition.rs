@@ -44,15 +44,13 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     ]
 }
 
-/// Splits by fifths. The last node, on the smallest side, holds a lease that two on other sides want.
+/// Splits by fifths. The last node, on the smallest side, holds the lease, which contenders on other sides want.
 fn split(stage: &mut Stage, fifths: &[usize], seconds: f64) -> anyhow::Result<()> {
     stage.gather()?;
     let nodes = stage.nodes();
-    if stage.has_verdicts() {
-        stage.want_lease(nodes - 1);
-        stage.wait_until(10.0, |stage| holder(stage.log()).is_some());
-        stage.want_lease(0);
-        stage.want_lease(1);
+    if stage.setting.contested {
+        // It has its turn, and has only just got it.
+        stage.wait_until(20.0, |stage| holder(stage.log()) == Some(nodes - 1));
         stage.wait(0.5);
     }
     stage.fault("partition", Links::fine(nodes).apart(|node| side(node, fifths)))?;

@@ -30,11 +30,13 @@ pub(super) fn scenarios() -> Vec<Scenario> {
              next is killed once all read it as alive",
             vec![DEAD_SOON, Claim::NoMistakeLasts { seconds: 1.0 }, Claim::Recovers { seconds: 10.0 }],
             verdict,
-        )),
+        ))
+        .uncontested(),
         quorum(Scenario::new(
             "lease",
             "all nodes want one lease; its holder is killed, stopped for 10 s and cut off in turn, twice each",
             vec![
+                Claim::LeaseUsed { tokens: 2 },
                 Claim::LeasePasses { seconds: PASSES_WITHIN_S },
                 Claim::AgreesOnOneView { seconds: 2.0 },
                 Claim::EvictedReturn { seconds: 2.0 },
@@ -42,15 +44,16 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             ],
             lease,
         ))
+        .uncontested()
         .needs(Need::Network(Impairment::Cut)),
         quorum(Scenario::new(
             "lease-kills",
             "three nodes fight for one lease, write to one file while they hold it and are made to give it back now and then, while voters are killed at random and \
              started again, up to three of five at a time, for three minutes (25 s in a quick run)",
-            vec![Claim::WritesInTurn, Claim::GrantsAgain { seconds: 10.0 }],
+            vec![Claim::LeaseUsed { tokens: 2 }, Claim::GrantsAgain { seconds: 10.0 }],
             lease_kills,
         ))
-        .called(|call| call.writes = true)
+        .uncontested()
         .quick(),
         quorum(Scenario::new(
             "wiped-voter",
@@ -58,13 +61,15 @@ pub(super) fn scenarios() -> Vec<Scenario> {
              is wanted; all come back, the wiped one is made a voter again, and the same two are killed once more",
             vec![Claim::DeclaredDead { seconds: 8.0 }],
             wiped_voter,
-        )),
+        ))
+        .uncontested(),
         quorum(Scenario::new(
             "majority-lost",
             "four of seven voters are killed while a fifth holds a lease and others want it; after 10 s they come back",
             vec![Claim::GrantsAgain { seconds: 10.0 }, Claim::Recovers { seconds: 10.0 }],
             majority_lost,
         ))
+        .uncontested()
         .nodes(MANY_VOTERS)
         .called(|call| call.voters = MANY_VOTERS),
         quorum(Scenario::new(

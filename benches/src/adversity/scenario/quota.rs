@@ -23,10 +23,12 @@ pub(super) fn scenarios() -> Vec<Scenario> {
                 Claim::QuotaBites { share: 0.5 },
                 Claim::NoMistakeLasts { seconds: 5.0 },
                 Claim::Recovers { seconds: 10.0 },
+                Claim::LeaseUsed { tokens: 1 },
             ],
             cpu_quota,
         )
         .needs(Need::Verdicts)
+        .uncontested()
         .ours_only(),
     ]
 }

@@ -8,6 +8,7 @@ use indicatif::ProgressBar;
 use rand::rngs::SmallRng;
 use rand::seq::IndexedRandom as _;
 
+use super::contest::Contest;
 use crate::adversity::fleet::{Fleet, Heard, HeardText, State, Throttling, Trouble};
 use crate::adversity::interrupt;
 use crate::adversity::network::Links;
@@ -19,6 +20,8 @@ pub(crate) struct Setting {
     pub(crate) nodes: usize,
     /// Shorter, for a machine that checks every change.
     pub(crate) quick: bool,
+    /// Whether three nodes want the lease all the time.
+    pub(crate) contested: bool,
     /// The longest that the scenario may take.
     pub(crate) longest: Duration,
 }
@@ -46,6 +49,7 @@ pub(crate) struct Stage {
     progress: ProgressBar,
     /// Nodes that want the lease or hold it, and with which token, as far as they have been heard: who asks twice is refused.
     wanting: BTreeMap<usize, Option<u64>>,
+    contest: Contest,
     /// Nodes that have said that they have started, and so can be asked for things.
     speaking: BTreeSet<usize>,
     /// Nodes that have ended by themselves, as one must that is evicted.
@@ -60,8 +64,20 @@ impl Stage {
         let log = Log::new(setting.nodes, fleet.system().full_mesh_max());
         let beliefs = Beliefs::of(&log);
         let links = Links::fine(setting.nodes);
-        let (wanting, speaking, ended) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
-        Self { setting, rng, fleet, links, log, beliefs, progress, wanting, speaking, ended, deadline }
+        Self {
+            setting,
+            rng,
+            fleet,
+            links,
+            log,
+            beliefs,
+            progress,
+            wanting: BTreeMap::new(),
+            contest: Contest::default(),
+            speaking: BTreeSet::new(),
+            ended: BTreeSet::new(),
+            deadline,
+        }
     }
 
     /// Hands out the log; the processes end with the stage.
@@ -133,11 +149,19 @@ impl Stage {
         self.wait(self.length(self.young_s(), self.young_s().min(3.0)));
         Ok(())
     }
+        self.contest();
 
     /// For how long after a start those concerned have heard too little to be judged.
     pub(crate) fn young_s(&self) -> f64 {
         self.fleet.system().young_s()
     }
+    /// From now on three nodes want the lease, if it is contested here at all.
+    pub(crate) fn contest(&mut self) {
+        if self.setting.contested {
+            self.contest.begin(self.nodes());
+        }
+    }
+
 
     pub(crate) fn start(&mut self, node: usize) -> anyhow::Result<()> {
         self.fleet.start(node)?;
@@ -289,6 +313,17 @@ impl Stage {
     fn apply(&mut self, node: usize) -> anyhow::Result<()> {
         for command in self.fleet.network().apply(&self.links, node)? {
             self.fleet.tell(node, &command);
+    /// Those who contend for the lease ask again, and who has had it for long enough gives it back.
+    fn contend(&mut self) {
+        for node in self.contest.by() {
+            self.want_lease(node);
+        }
+        let running = self.fleet.in_state(State::Running);
+        if let Some(holder) = self.contest.due(self.fleet.elapsed(), &running) {
+            self.fleet.tell(holder, "release lock");
+        }
+    }
+
         }
         Ok(())
     }
@@ -373,6 +408,7 @@ impl Stage {
     }
 
     /// In a large cluster only some have an opinion, but everybody has met everybody. A count is enough to wait for.
+            self.contend();
     fn met_all(&self, nodes: &[usize]) -> bool {
         let joined = self.log.said().filter(|(_, _, line)| matches!(line, Line::Joined(_))).count();
         joined >= nodes.len() * (nodes.len() - 1)
@@ -416,7 +452,9 @@ impl Stage {
     }
 
     fn did(&mut self, deed: Deed) {
-        self.log.push(self.fleet.elapsed(), What::Did(deed));
+        let at = self.fleet.elapsed();
+        self.contest.see(at, &deed);
+        self.log.push(at, What::Did(deed));
     }
 
     fn note(&mut self, text: &str) {
@@ -456,7 +494,10 @@ impl Stage {
         match line {
             // Also a later life of the same process, which goes on asking for what the former one asked for.
             Line::Started { .. } => _ = self.speaking.insert(by),
-            Line::Lease { token, state: LeaseState::Granted, .. } => _ = self.wanting.insert(by, Some(token)),
+            Line::Lease { token, state: LeaseState::Granted, .. } => {
+                self.wanting.insert(by, Some(token));
+                self.contest.granted(at, by);
+            }
             // The end of a hold. That an earlier one has been given back may be decided long after it is over, and after the
             // next request.
             Line::Lease { token, .. } if self.wanting.get(&by) == Some(&Some(token)) => {
@@ -467,3 +508,4 @@ impl Stage {
         self.log.push(at, What::Said { by, line, raw });
     }
 }
+                self.contest.over(by);

@@ -1,0 +1,101 @@
+//! A lease that is fought over while other things are done to the nodes.
+
+use std::collections::BTreeSet;
+
+use crate::adversity::observe::Deed;
+
+/// How long a holder keeps it before it gives it back.
+const HOLD_S: f64 = 2.0;
+/// Only when nothing has been done to any node for so long: what has just run out cannot be given back.
+const QUIET_S: f64 = 2.0;
+
+/// Who wants the lease all the time, and who has it.
+#[derive(Debug, Default)]
+pub(super) struct Contest {
+    /// Nobody until it begins.
+    by: Vec<usize>,
+    /// Faults that are on.
+    faults: BTreeSet<String>,
+    /// When something was last done.
+    touched: f64,
+    /// Since when, as long as it has not been made to give it back.
+    holder: Option<(usize, f64)>,
+}
+
+impl Contest {
+    /// From now on the first, the middle and the last of so many nodes want it.
+    pub(super) fn begin(&mut self, nodes: usize) {
+        self.by = vec![0, nodes / 2, nodes - 1];
+    }
+
+    pub(super) fn by(&self) -> Vec<usize> {
+        self.by.clone()
+    }
+
+    pub(super) fn see(&mut self, at: f64, deed: &Deed) {
+        match deed {
+            Deed::Mark(_) => return,
+            Deed::FaultBegins(fault) => _ = self.faults.insert(fault.text.clone()),
+            Deed::FaultEnds(text) => _ = self.faults.remove(text),
+            Deed::Started(node) => self.over(*node),
+            _ => {}
+        }
+        self.touched = at;
+    }
+
+    pub(super) fn granted(&mut self, at: f64, to: usize) {
+        self.holder = Some((to, at));
+    }
+
+    pub(super) fn over(&mut self, of: usize) {
+        self.holder = self.holder.filter(|(holder, _)| *holder != of);
+    }
+
+    /// Who is to give it back now; each holder once.
+    pub(super) fn due(&mut self, now: f64, running: &[usize]) -> Option<usize> {
+        let (holder, since) = self.holder?;
+        let calm = self.faults.is_empty() && now - self.touched >= QUIET_S;
+        if !calm || now - since < HOLD_S || !self.by.contains(&holder) || !running.contains(&holder) {
+            return None;
+        }
+        self.holder = None;
+        Some(holder)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adversity::observe::Fault;
+
+    #[test]
+    fn a_lease_is_given_back_once_and_only_in_peace() {
+        let all = [0, 1, 2, 3, 4];
+        let contest = || {
+            let mut contest = Contest::default();
+            contest.begin(5);
+            contest.granted(10.0, 2);
+            contest
+        };
+        let mut one = contest();
+        assert_eq!(one.by(), [0, 2, 4]);
+        assert_eq!(one.due(11.0, &all), None, "it has only just got it");
+        assert_eq!((one.due(12.5, &all), one.due(15.0, &all)), (Some(2), None));
+        assert_eq!(contest().due(15.0, &[0, 1]), None, "it does not run");
+        let mut one = contest();
+        one.granted(11.0, 1);
+        assert_eq!(one.due(15.0, &all), None, "that is another's business");
+
+        let mut one = contest();
+        one.see(14.0, &Deed::Killed(4));
+        assert_eq!((one.due(15.0, &all), one.due(16.5, &all)), (None, Some(2)));
+        let mut one = contest();
+        one.see(11.0, &Deed::FaultBegins(Fault { text: "loss".into(), ..Fault::default() }));
+        assert_eq!(one.due(20.0, &all), None);
+        one.see(21.0, &Deed::FaultEnds("loss".into()));
+        assert_eq!(one.due(23.5, &all), Some(2));
+        let mut one = contest();
+        one.see(11.0, &Deed::Started(2));
+        assert_eq!(one.due(20.0, &all), None, "that was another life");
+    }
+}
