@@ -75,6 +75,15 @@ pub(super) fn flood_arrives(log: &Log, datagrams: u64) -> Judgement {
     }
 }
 
+pub(super) fn overflows(log: &Log, datagrams: u64) -> Judgement {
+    let dropped: Vec<(usize, u64)> = log.dropped().collect();
+    let text = dropped.iter().map(|(node, count)| format!("{count} of those to {}", name(*node)));
+    match dropped.iter().map(|(_, count)| count).max() {
+        Some(most) => Judgement::of(*most >= datagrams, text.collect::<Vec<_>>().join(", ")),
+        None => Judgement::Broken("nobody counted".into()),
+    }
+}
+
 pub(super) fn no_surprise(log: &Log) -> Judgement {
     let ended = log.deeds().find_map(|(at, deed)| match *deed {
         Deed::Ended(node) if !evicted(log, node, at) => {
@@ -159,6 +168,15 @@ mod tests {
         assert!(!descriptor_growth(&log, 2).is_broken() && descriptor_growth(&log, 1).is_broken());
         assert!(!flood_arrives(&log, 899).is_broken() && flood_arrives(&log, 900).is_broken());
         assert!(matches!(payload(&healthy(2), 1.0), Judgement::Open(_)));
+    }
+
+    #[test]
+    fn a_buffer_that_never_overflows_is_caught() {
+        let mut log = healthy(2);
+        assert!(overflows(&log, 10).is_broken());
+        log.push(9.0, What::Dropped { node: 1, datagrams: 9 });
+        assert!(overflows(&log, 10).is_broken());
+        assert_eq!(overflows(&log, 9), Judgement::Held("9 of those to n2".into()));
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub(crate) enum Claim {
     Noticed { seconds: f64 },
     /// Some node is sent at least so many datagrams that it rejects.
     FloodArrives { datagrams: u64 },
+    /// The system throws away at least so many datagrams because a node's buffer is full.
+    Overflows { datagrams: u64 },
     /// No suspicion of a healthy, reachable node lasts longer than this; 0: there is none.
     NoMistakeLasts { seconds: f64 },
     /// After it has gone on, a stopped node suspects no node that is running, for ten seconds.
@@ -75,10 +77,10 @@ pub(crate) enum Claim {
     /// By the file that all holders write to after a check: one holder at a time, tokens that grow, and no write that a gate before
     /// the file would have refused.
     WritesInTurn,
-    /// Every holder keeps its lease until it gives it back.
-    LeasesKept,
     /// Holders of a lease write with at least so many different tokens: a lease that nobody gets shows nothing.
     LeaseUsed { tokens: usize },
+    /// Every holder keeps its lease until it gives it back.
+    LeasesKept,
     /// Nobody is suspended, declared dead or isolated.
     NobodyCondemned,
     /// Each step of a node's wall clock shows in what the node writes.
@@ -122,9 +124,9 @@ impl Claim {
         Self::OneHolder,
         Self::TokensIncrease,
         Self::GateRefusesNobody,
+        Self::WritesInTurn,
         Self::NoSurprise,
     ];
-        Self::WritesInTurn,
 
     /// The statement, in words.
     pub(crate) fn text(&self) -> String {
@@ -138,6 +140,9 @@ impl Claim {
                 format!("whoever cannot hear a node any more suspects it within {seconds} s")
             }
             Self::FloodArrives { datagrams } => format!("one node rejects more than {datagrams} datagrams"),
+            Self::Overflows { datagrams } => {
+                format!("the system drops at least {datagrams} datagrams because a node's buffer is full")
+            }
             Self::NoMistakeLasts { seconds: 0.0 } => "nobody suspects a healthy node".into(),
             Self::NoMistakeLasts { seconds } => {
                 format!("no suspicion of a healthy node lasts longer than {seconds} s")
@@ -180,14 +185,14 @@ impl Claim {
             Self::WritesInTurn => {
                 "holders write one after the other, and a gate would refuse no write".into()
             }
+            Self::LeaseUsed { tokens } => {
+                format!("holders of a lease write, with {} at least", counted(*tokens, "token"))
+            }
             Self::GateRefusesNobody => "a gate refuses no holder of a lease".into(),
             Self::LeasesKept => "who is granted a lease keeps it until it gives it back".into(),
             Self::NobodyCondemned => "nobody is suspended, declared dead or isolated".into(),
             Self::StepsShow => "a step of a node's wall clock shows in what the node writes".into(),
             Self::LeasePasses { seconds } => {
-            Self::LeaseUsed { tokens } => {
-                format!("holders of a lease write, with {} at least", counted(*tokens, "token"))
-            }
                 format!("when its holder is killed, stopped or cut off, a lease passes on within {seconds} s")
             }
             Self::QuotaBites { share } => {
@@ -224,12 +229,12 @@ impl Claim {
                 | Self::TellsOfFullDisk
                 | Self::GateRefusesNobody
                 | Self::WritesInTurn
+                | Self::LeaseUsed { .. }
                 | Self::OneHolder
                 | Self::TokensIncrease
                 | Self::LeasePasses { .. }
                 | Self::LeasesKept
                 | Self::NobodyCondemned
-                | Self::LeaseUsed { .. }
                 | Self::StepsShow
         )
     }
@@ -240,6 +245,7 @@ impl Claim {
             Self::Detected { all_s, median_s } => suspicion::detected(log, all_s, median_s),
             Self::Noticed { seconds } => suspicion::noticed(log, seconds),
             Self::FloodArrives { datagrams } => cost::flood_arrives(log, datagrams),
+            Self::Overflows { datagrams } => cost::overflows(log, datagrams),
             Self::NoMistakeLasts { seconds } => suspicion::no_mistake_lasts(log, seconds),
             Self::WakesWithoutAccusing => suspicion::wakes_without_accusing(log),
             Self::KnowsOfItsPause => suspicion::knows_of_its_pause(log),
@@ -264,13 +270,13 @@ impl Claim {
             Self::GrantsAgain { seconds } => verdict::grants_again(log, seconds),
             Self::TellsOfFullDisk => verdict::tells_of_full_disk(log),
             Self::WritesInTurn => lease::writes_in_turn(log),
+            Self::LeaseUsed { tokens } => lease::used(log, tokens),
             Self::GateRefusesNobody => lease::gate_refuses_nobody(log),
             Self::OneHolder => lease::one_holder(log),
             Self::TokensIncrease => lease::tokens_increase(log),
             Self::LeasePasses { seconds } => lease::passes(log, seconds),
             Self::LeasesKept => calm::leases_kept(log),
             Self::NobodyCondemned => calm::nobody_condemned(log),
-            Self::LeaseUsed { tokens } => lease::used(log, tokens),
             Self::StepsShow => clock::steps_show(log),
             Self::QuotaBites { share } => cost::quota_bites(log, share),
             Self::Cpu { of_bare_loop } => cost::cpu(log, of_bare_loop),

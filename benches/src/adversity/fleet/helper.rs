@@ -12,6 +12,8 @@ use crate::bare_loop;
 
 /// A flood sends this often in small portions: what a timer of the system can do.
 const PORTION: Duration = Duration::from_millis(2);
+/// So many datagrams are sent between two looks at the time.
+const PORTION_MAX: f64 = 1_000.0;
 /// Random datagrams are up to this long.
 const GARBAGE_MAX: usize = 256;
 
@@ -22,6 +24,8 @@ pub(crate) enum Helper {
     Busy { seconds: f64 },
     /// Sends random bytes to an address, so many datagrams a second.
     Flood { to: SocketAddr, per_second: f64, seconds: f64 },
+    /// Sends random bytes to an address without a pause.
+    Burst { to: SocketAddr, seconds: f64 },
     /// Exchanges heartbeats with others like it, and does nothing else.
     Bare { own: SocketAddr, others: Vec<SocketAddr>, seconds: f64 },
 }
@@ -31,6 +35,7 @@ impl fmt::Display for Helper {
         match self {
             Self::Busy { seconds } => write!(f, "busy,{seconds}"),
             Self::Flood { to, per_second, seconds } => write!(f, "flood,{seconds},{to},{per_second}"),
+            Self::Burst { to, seconds } => write!(f, "burst,{seconds},{to}"),
             Self::Bare { own, others, seconds } => {
                 write!(f, "bare,{seconds},{own}")?;
                 others.iter().try_for_each(|other| write!(f, ",{other}"))
@@ -50,6 +55,7 @@ pub(crate) fn parse_helper(text: &str) -> Result<Helper, String> {
         ["flood", _, to, rate] => {
             Ok(Helper::Flood { to: addr(to)?, per_second: rate.parse().map_err(|_| wrong())?, seconds })
         }
+        ["burst", _, to] => Ok(Helper::Burst { to: addr(to)?, seconds }),
         ["bare", _, own, ref others @ ..] => {
             let others = others.iter().map(|other| addr(other)).collect::<Result<_, _>>()?;
             Ok(Helper::Bare { own: addr(own)?, others, seconds })
@@ -77,6 +83,7 @@ pub(crate) fn run_helper(helper: Helper) -> anyhow::Result<()> {
             Ok(())
         }
         Helper::Flood { to, per_second, seconds } => flood(to, per_second, Duration::from_secs_f64(seconds)),
+        Helper::Burst { to, seconds } => flood(to, f64::INFINITY, Duration::from_secs_f64(seconds)),
         Helper::Bare { own, others, seconds } => bare(own, &others, Duration::from_secs_f64(seconds)),
     }
 }
@@ -98,13 +105,15 @@ fn flood(to: SocketAddr, per_second: f64, length: Duration) -> anyhow::Result<()
     let begun = Instant::now();
     let mut sent = 0.0;
     while begun.elapsed() < length {
-        let due = begun.elapsed().as_secs_f64() * per_second;
-        while sent < due {
+        let due = PORTION_MAX.min(begun.elapsed().as_secs_f64() * per_second - sent);
+        for _ in 0..due as u32 {
             let (start, end) = (rng.random_range(0..GARBAGE_MAX), rng.random_range(1..=GARBAGE_MAX));
             _ = socket.send_to(&garbage[start.min(end - 1)..end], to);
-            sent += 1.0;
         }
-        std::thread::sleep(PORTION);
+        sent += due.floor();
+        if due < PORTION_MAX {
+            std::thread::sleep(PORTION);
+        }
     }
     Ok(())
 }
@@ -119,6 +128,7 @@ mod tests {
         let helpers = [
             Helper::Busy { seconds: 1.5 },
             Helper::Flood { to, per_second: 1e5, seconds: 10.0 },
+            Helper::Burst { to, seconds: 1.0 },
             Helper::Bare { own: to, others: vec![], seconds: 5.0 },
             Helper::Bare { own: to, others: vec![to, "[::1]:7".parse().unwrap()], seconds: 5.0 },
         ];
@@ -127,5 +137,18 @@ mod tests {
         }
         assert!(parse_helper("busy").is_err() && parse_helper("dance,1").is_err());
         assert!(parse_helper("bare,1").is_err() && parse_helper("bare,1,here").is_err());
+        assert!(parse_helper("burst,1").is_err());
+    }
+
+    #[test]
+    fn a_flood_has_its_rate_and_a_burst_knows_none() {
+        let sent = |per_second| {
+            let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
+            flood(receiver.local_addr().unwrap(), per_second, Duration::from_millis(100)).unwrap();
+            receiver.set_nonblocking(true).unwrap();
+            std::iter::from_fn(|| receiver.recv(&mut [0; GARBAGE_MAX]).ok()).count()
+        };
+        // What a full buffer loses is not counted, so a burst is only compared with what a small flood can be.
+        assert!((1..=110).contains(&sent(1_000.0)) && sent(f64::INFINITY) > 110);
     }
 }

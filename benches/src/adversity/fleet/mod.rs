@@ -280,6 +280,11 @@ impl Fleet {
         proc_fs::sample(self.pid(node)?, self.network.counts_apart())
     }
 
+    /// How many datagrams to a node the system has thrown away because its buffer was full.
+    pub(crate) fn dropped(&self, node: usize) -> Option<u64> {
+        proc_fs::dropped(self.pid(node)?, self.network.addr(node))
+    }
+
     /// Whether the system says that a process is stopped.
     pub(crate) fn is_stopped(&self, node: usize) -> bool {
         self.pid(node).is_some_and(proc_fs::is_stopped)

@@ -1,6 +1,7 @@
 //! What the system knows of a process: `/proc`, so Linux only.
 
 use std::fs;
+use std::net::{IpAddr, SocketAddr};
 
 use super::super::observe::Sample;
 
@@ -52,6 +53,26 @@ fn sent(dev: &str) -> Option<(u64, u64)> {
     Some((*fields.get(8)?, *fields.get(9)?))
 }
 
+/// How many datagrams the system has thrown away because the buffer of the socket with this address, of that process, was full.
+pub(super) fn dropped(pid: u32, local: SocketAddr) -> Option<u64> {
+    let table = if local.is_ipv4() { "udp" } else { "udp6" };
+    drops(&fs::read_to_string(format!("/proc/{pid}/net/{table}")).ok()?, local)
+}
+
+/// The last column of `net/udp`, in the line of this socket.
+fn drops(table: &str, local: SocketAddr) -> Option<u64> {
+    let bytes = match local.ip() {
+        IpAddr::V4(ip) => ip.octets().to_vec(),
+        IpAddr::V6(ip) => ip.octets().to_vec(),
+    };
+    // The kernel prints addresses as words of the machine.
+    let words =
+        bytes.chunks_exact(4).map(|w| format!("{:08X}", u32::from_ne_bytes([w[0], w[1], w[2], w[3]])));
+    let address = format!("{}:{:04X}", words.collect::<String>(), local.port());
+    let line = table.lines().find(|line| line.split_whitespace().nth(1) == Some(&address))?;
+    line.split_whitespace().last()?.parse().ok()
+}
+
 /// The load averages of the machine over 1, 5 and 15 minutes, as the system writes them.
 pub(crate) fn load() -> String {
     let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
@@ -71,8 +92,24 @@ mod tests {
         let dev =
             "Inter-|   Receive\n face |bytes\n    lo: 1 2 3\n  eth0: 10 11 0 0 0 0 0 0 1234 56 0 0 0 0 0 0\n";
         assert_eq!(sent(dev), Some((1234, 56)));
+        let udp = |address: &str, drops| {
+            format!(
+                "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt uid timeout inode ref pointer drops\n\
+                 7: 0100007F:1B59 00000000:0000 07 00000000:00000000 00:00000000 00000000 0 0 11 2 0 5\n\
+                 8: {address} 00000000:0000 07 00000000:00000000 00:00000000 00000000 0 0 12 2 0 {drops}\n"
+            )
+        };
+        if cfg!(target_endian = "little") {
+            let v4 = "127.0.0.2:7001".parse().unwrap();
+            assert_eq!(drops(&udp("0200007F:1B59", 42), v4), Some(42));
+            assert_eq!(drops(&udp("0200007F:1B58", 42), v4), None, "another port");
+            let v6 = udp("00000000000000000000000001000000:1B59", 7);
+            assert_eq!(drops(&v6, "[::1]:7001".parse().unwrap()), Some(7));
+        }
         let own = sample(std::process::id(), false).unwrap();
         assert!(!is_stopped(std::process::id()));
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        assert_eq!(dropped(std::process::id(), socket.local_addr().unwrap()), Some(0));
         assert!(own.resident_kb > 100 && own.descriptors >= 3 && own.wire_bytes.is_none());
     }
 }

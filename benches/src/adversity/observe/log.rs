@@ -40,6 +40,11 @@ pub(crate) enum What {
         periods: u64,
         throttled: u64,
     },
+    /// Datagrams to a node that the system threw away because the node's buffer was full.
+    Dropped {
+        node: usize,
+        datagrams: u64,
+    },
     /// The mean share of a processor that bare loops took, which do nothing but exchange heartbeats.
     BareLoops {
         count: usize,
@@ -163,12 +168,25 @@ impl Log {
         })
     }
 
+    /// Node, and how many datagrams its buffer had no room for.
+    pub(crate) fn dropped(&self) -> impl Iterator<Item = (usize, u64)> {
+        self.entries.iter().filter_map(|entry| match entry.what {
+            What::Dropped { node, datagrams } => Some((node, datagrams)),
+            _ => None,
+        })
+    }
+
     /// What bare loops took of a processor, if that was measured.
     pub(crate) fn bare_loop_percent(&self) -> Option<f64> {
         self.entries.iter().find_map(|entry| match entry.what {
             What::BareLoops { percent, .. } => Some(percent),
             _ => None,
         })
+    }
+
+    /// Whether processes were kept from writing their lines in time.
+    pub(crate) fn lines_come_late(&self) -> bool {
+        self.deeds().any(|(_, deed)| matches!(deed, Deed::FaultBegins(fault) if fault.slow))
     }
 
     /// Whether anybody speaks of verdicts, so that claims about them can be judged.
@@ -181,8 +199,3 @@ impl Log {
 pub(crate) fn name(node: usize) -> String {
     format!("n{}", node + 1)
 }
-    /// Whether processes were kept from writing their lines in time.
-    pub(crate) fn lines_come_late(&self) -> bool {
-        self.deeds().any(|(_, deed)| matches!(deed, Deed::FaultBegins(fault) if fault.slow))
-    }
-

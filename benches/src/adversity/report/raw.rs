@@ -23,6 +23,9 @@ pub(super) fn packed(log: &Log) -> anyhow::Result<Vec<u8>> {
                 "node": name(*node),
                 "throttled": { "by": means, "periods": periods, "throttled": throttled },
             }),
+            What::Dropped { node, datagrams } => {
+                json!({ "at": at, "node": name(*node), "dropped": datagrams })
+            }
             What::BareLoops { count, percent } => {
                 json!({ "at": at, "bare_loops": count, "cpu_percent": percent })
             }

@@ -5,6 +5,9 @@ use crate::adversity::fleet::Helper;
 
 const BUSY_PROCESSES: usize = 6;
 const FLOOD_PER_SECOND: f64 = 100_000.0;
+/// More than a node can keep up with: they take most of the processors too.
+const SENDERS: usize = 4;
+const BURST_S: f64 = 1.0;
 
 pub(super) fn scenarios() -> Vec<Scenario> {
     vec![
@@ -28,6 +31,21 @@ pub(super) fn scenarios() -> Vec<Scenario> {
                 Claim::Recovers { seconds: 5.0 },
             ],
             flood,
+        ),
+        Scenario::new(
+            "overflow",
+            "four processes send random bytes to one node without a pause for a second, five times, and once more while the node \
+             is stopped, so that the buffer of its socket overflows and heartbeats are lost with the rest",
+            vec![
+                Claim::Overflows { datagrams: 10_000 },
+                // Heartbeats are lost for a second at a time, and others take the processors.
+                Claim::NoMistakeLasts { seconds: 5.0 },
+                Claim::MemoryGrowth { kb: 8_000 },
+                // As above.
+                Claim::DescriptorGrowth { count: 1 },
+                Claim::Recovers { seconds: 5.0 },
+            ],
+            overflow,
         ),
     ]
 }
@@ -59,5 +77,46 @@ fn flood(stage: &mut Stage) -> anyhow::Result<()> {
     stage.trouble("flood", false);
     stage.settle()?;
     stage.measure("after the flood");
+    Ok(())
+}
+
+fn overflow(stage: &mut Stage) -> anyhow::Result<()> {
+    stage.gather()?;
+    let (victim, by) = (stage.any()?, stage.any()?);
+    stage.measure("before the bursts");
+    let before = stage.fleet().dropped(victim);
+    stage.starve("overflow", &[]);
+    for _ in 0..5 {
+        burst(stage, victim, by, |stage| {
+            stage.wait(BURST_S);
+            Ok(())
+        })?;
+    }
+    let between = stage.dropped_since(victim, before);
+    burst(stage, victim, by, |stage| {
+        stage.stop(victim)?;
+        stage.wait(BURST_S);
+        stage.go_on(victim)
+    })?;
+    stage.dropped_since(victim, between);
+    stage.trouble("overflow", false);
+    stage.settle()?;
+    stage.measure("after the bursts");
+    Ok(())
+}
+
+/// Sends to one node from where another lives, does this meanwhile, and leaves all alone for a second.
+fn burst(
+    stage: &mut Stage,
+    to: usize,
+    by: usize,
+    meanwhile: impl FnOnce(&mut Stage) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let helper = Helper::Burst { to: stage.fleet().network().addr(to), seconds: BURST_S };
+    let senders =
+        (0..SENDERS).map(|_| stage.fleet().helper(Some(by), &helper)).collect::<anyhow::Result<Vec<_>>>()?;
+    meanwhile(stage)?;
+    drop(senders);
+    stage.wait(1.0);
     Ok(())
 }

@@ -292,10 +292,15 @@ impl Stage {
         self.log.push(self.fleet.elapsed(), What::Throttled { node, means, periods, throttled });
     }
 
-    /// Makes a node ask for the one lease that there is, unless it does already.
-    pub(crate) fn want_lease(&mut self, node: usize) {
-        let can = self.speaking.contains(&node) && self.fleet.in_state(State::Running).contains(&node);
-        if can && !self.wanting.contains_key(&node) {
+    /// Notes how many datagrams a node's buffer had no room for since it was so many, and says how many it is now; nothing of a
+    /// node that is gone.
+    pub(crate) fn dropped_since(&mut self, node: usize, before: Option<u64>) -> Option<u64> {
+        let now = self.fleet.dropped(node)?;
+        let datagrams = now.saturating_sub(before?);
+        self.log.push(self.fleet.elapsed(), What::Dropped { node, datagrams });
+        Some(now)
+    }
+
             self.wanting.insert(node, None);
             self.fleet.tell(node, "acquire lock");
         }
