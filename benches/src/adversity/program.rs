@@ -75,8 +75,9 @@ pub struct Arguments {
     #[arg(long)]
     netns: bool,
 
-    /// Instead of scenarios: nine nodes under faults drawn at random for so long, such as 30m
-    #[arg(long, value_name = "DURATION", value_parser = duration, conflicts_with_all = ["scenarios", "quick", "peers"])]
+    /// Instead of scenarios: nine nodes under faults drawn at random for so long, such as 90s or 8h [without a value: 30m]
+    #[arg(long, value_name = "DURATION", value_parser = duration, num_args = 0..=1, default_missing_value = "30m")]
+    #[arg(conflicts_with_all = ["scenarios", "quick", "peers"])]
     soak: Option<Duration>,
 
     /// Decides who is killed, stopped and cut off
@@ -322,6 +323,8 @@ mod tests {
         assert!(names(&["--long"]).contains(&"partition-10min"));
         assert_eq!(names(&["--scenario", "partition-10min"]), ["partition-10min"]);
         assert_eq!(names(&["--soak", "1h"]), ["soak"]);
+        assert_eq!(names(&["--soak", "--netns"]), ["soak"]);
+        assert_eq!(parsed(&["--soak"]).soak, Some(Duration::from_secs(1800)));
         assert_eq!(names(&["--quick"]).len(), 6);
     }
 

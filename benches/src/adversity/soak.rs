@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use rand::RngExt as _;
+use rand::rngs::SmallRng;
 
 use super::claim::Claim;
 use super::fleet::State;
 use super::interrupt;
-use super::network::{Impairment, Links};
+use super::network::{Backend, Impairment, Links};
 use super::scenario::{Scenario, Stage};
 
 pub(crate) const NODES: usize = 9;
@@ -33,8 +34,8 @@ pub(crate) fn scenario() -> Scenario {
         quick: false,
         long: true,
         peers: false,
-        call: |_| {},
         contested: false,
+        call: |_| {},
         play,
     }
 }
@@ -63,43 +64,100 @@ fn one_fault(stage: &mut Stage) -> anyhow::Result<()> {
     let (one, seconds) = (stage.any()?, stage.rng.random_range(3.0..12.0));
     let other = (one + stage.rng.random_range(1..nodes)) % nodes;
     let fine = Links::fine(nodes);
-    let (text, links) = match stage.rng.random_range(0..10) {
-        0 | 1 => {
+    let backend = stage.backend();
+    let (text, links) = match draw(&mut stage.rng, backend) {
+        Drawn::Kill => {
             stage.kill(one)?;
             stage.wait(seconds);
             return stage.start(one);
         }
-        2 => {
+        Drawn::Stop => {
             stage.stop(one)?;
             stage.wait(seconds);
             return stage.go_on(one);
         }
-        3 => {
-            let p = stage.rng.random_range(0.1..0.4);
-            (format!("loss {p:.2}"), fine.everywhere(Impairment::Loss(p)))
+        Drawn::Everywhere(impairment) => (word(impairment), fine.everywhere(impairment)),
+        Drawn::Towards(impairment) => {
+            (format!("{} to n{}", word(impairment), one + 1), fine.towards(one, impairment))
         }
-        4 => (format!("loss 0.8 to n{}", one + 1), fine.towards(one, Impairment::Loss(0.8))),
-        5 => {
-            let burst = Impairment::Burst { loss: 0.15, length: 6.0 };
-            ("bursts".to_owned(), fine.everywhere(burst))
-        }
-        6 => {
+        Drawn::Partition => {
             let sides: Vec<usize> = (0..nodes).map(|_| stage.rng.random_range(0..2)).collect();
             ("partition".to_owned(), fine.apart(|node| sides[node]))
         }
-        7 => {
+        Drawn::BadLink => {
             let cut = fine.both_ways(one, other, Impairment::Cut);
             stage.fault_excusing("bad link", cut, Default::default())?;
             stage.wait(seconds);
             return stage.mend("bad link");
         }
-        8 => {
-            let delay = Duration::from_millis(stage.rng.random_range(20..200));
-            (format!("delay {delay:?}"), fine.everywhere(Impairment::Delay(delay)))
-        }
-        _ => ("duplicates".to_owned(), fine.everywhere(Impairment::Duplicate(0.4))),
     };
     stage.fault(&text, links)?;
     stage.wait(seconds);
     stage.mend(&text)
+}
+
+/// What is done next.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Drawn {
+    Kill,
+    Stop,
+    /// To all links.
+    Everywhere(Impairment),
+    /// To all that is sent to one node.
+    Towards(Impairment),
+    Partition,
+    BadLink,
+}
+
+fn word(impairment: Impairment) -> String {
+    match impairment {
+        Impairment::Loss(p) => format!("loss {p:.2}"),
+        Impairment::Burst { .. } => "bursts".to_owned(),
+        Impairment::Delay(delay) => format!("delay {delay:?}"),
+        other => format!("{other:?}"),
+    }
+}
+
+/// Draws until the network can do it.
+fn draw(rng: &mut SmallRng, backend: Backend) -> Drawn {
+    loop {
+        let drawn = match rng.random_range(0..10) {
+            0 | 1 => Drawn::Kill,
+            2 => Drawn::Stop,
+            3 => Drawn::Everywhere(Impairment::Loss(rng.random_range(0.1..0.4))),
+            4 => Drawn::Towards(Impairment::Loss(0.8)),
+            5 => Drawn::Everywhere(Impairment::Burst { loss: 0.15, length: 6.0 }),
+            6 => Drawn::Partition,
+            7 => Drawn::BadLink,
+            8 => Drawn::Everywhere(Impairment::Delay(Duration::from_millis(rng.random_range(20..200)))),
+            _ => Drawn::Everywhere(Impairment::Duplicate(0.4)),
+        };
+        match drawn {
+            Drawn::Everywhere(impairment) if !backend.can(impairment) => {}
+            drawn => return drawn,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::SeedableRng as _;
+
+    #[test]
+    fn only_what_the_network_can_do_is_drawn_and_all_of_that() {
+        let drawn = |backend| {
+            let mut rng = SmallRng::seed_from_u64(1);
+            (0..200).map(|_| draw(&mut rng, backend)).collect::<Vec<_>>()
+        };
+        let delay = |d: &Drawn| matches!(d, Drawn::Everywhere(Impairment::Delay(_)));
+        let (loopback, filter) = (drawn(Backend::Emulator), drawn(Backend::Namespaces));
+        assert!(loopback.iter().any(delay) && !filter.iter().any(delay));
+        for all in [&loopback, &filter] {
+            let lossy = |d: &Drawn| matches!(d, Drawn::Everywhere(Impairment::Loss(_)));
+            assert!(all.iter().any(lossy) && all.contains(&Drawn::Partition) && all.contains(&Drawn::Stop));
+        }
+        let cannot = |d: &Drawn| matches!(d, Drawn::Everywhere(i) if !Backend::Namespaces.can(*i));
+        assert!(!filter.iter().any(cannot));
+    }
 }

@@ -61,6 +61,13 @@ impl Network {
         })
     }
 
+    pub(crate) fn backend(&self) -> Backend {
+        match self {
+            Self::Emulated(_) => Backend::Emulator,
+            Self::Namespaces(_) => Backend::Namespaces,
+        }
+    }
+
     pub(crate) fn addr(&self, node: usize) -> SocketAddr {
         match self {
             Self::Emulated(emulated) => emulated.addr(node),

@@ -11,7 +11,7 @@ use rand::seq::IndexedRandom as _;
 use super::contest::Contest;
 use crate::adversity::fleet::{Fleet, Heard, HeardText, State, Throttling, Trouble};
 use crate::adversity::interrupt;
-use crate::adversity::network::Links;
+use crate::adversity::network::{Backend, Links};
 use crate::adversity::observe::{Beliefs, Deed, Fault, LeaseState, Line, Log, What, parse};
 
 /// What a run is like, beside its scenario.
@@ -99,6 +99,10 @@ impl Stage {
         Ok(self.log)
     }
 
+    pub(crate) fn backend(&self) -> Backend {
+        self.fleet.network().backend()
+    }
+
     pub(crate) fn nodes(&self) -> usize {
         self.setting.nodes
     }
@@ -145,16 +149,12 @@ impl Stage {
             self.nodes()
         );
         self.note(&format!("together after {:.1} s", self.fleet.elapsed() - begun));
+        self.contest();
         // Left alone: detectors learn what is usual.
         self.wait(self.length(self.young_s(), self.young_s().min(3.0)));
         Ok(())
     }
-        self.contest();
 
-    /// For how long after a start those concerned have heard too little to be judged.
-    pub(crate) fn young_s(&self) -> f64 {
-        self.fleet.system().young_s()
-    }
     /// From now on three nodes want the lease, if it is contested here at all.
     pub(crate) fn contest(&mut self) {
         if self.setting.contested {
@@ -162,6 +162,10 @@ impl Stage {
         }
     }
 
+    /// For how long after a start those concerned have heard too little to be judged.
+    pub(crate) fn young_s(&self) -> f64 {
+        self.fleet.system().young_s()
+    }
 
     pub(crate) fn start(&mut self, node: usize) -> anyhow::Result<()> {
         self.fleet.start(node)?;
@@ -301,8 +305,23 @@ impl Stage {
         Some(now)
     }
 
+    /// Makes a node ask for the one lease that there is, unless it does already.
+    pub(crate) fn want_lease(&mut self, node: usize) {
+        let can = self.speaking.contains(&node) && self.fleet.in_state(State::Running).contains(&node);
+        if can && !self.wanting.contains_key(&node) {
             self.wanting.insert(node, None);
             self.fleet.tell(node, "acquire lock");
+        }
+    }
+
+    /// Those who contend for the lease ask again, and who has had it for long enough gives it back.
+    fn contend(&mut self) {
+        for node in self.contest.by() {
+            self.want_lease(node);
+        }
+        let running = self.fleet.in_state(State::Running);
+        if let Some(holder) = self.contest.due(self.fleet.elapsed(), &running) {
+            self.fleet.tell(holder, "release lock");
         }
     }
 
@@ -318,17 +337,6 @@ impl Stage {
     fn apply(&mut self, node: usize) -> anyhow::Result<()> {
         for command in self.fleet.network().apply(&self.links, node)? {
             self.fleet.tell(node, &command);
-    /// Those who contend for the lease ask again, and who has had it for long enough gives it back.
-    fn contend(&mut self) {
-        for node in self.contest.by() {
-            self.want_lease(node);
-        }
-        let running = self.fleet.in_state(State::Running);
-        if let Some(holder) = self.contest.due(self.fleet.elapsed(), &running) {
-            self.fleet.tell(holder, "release lock");
-        }
-    }
-
         }
         Ok(())
     }
@@ -401,6 +409,7 @@ impl Stage {
             if left.is_zero() || interrupt::happened() {
                 return false;
             }
+            self.contend();
             self.listen(left.min(GLANCE));
         }
     }
@@ -413,7 +422,6 @@ impl Stage {
     }
 
     /// In a large cluster only some have an opinion, but everybody has met everybody. A count is enough to wait for.
-            self.contend();
     fn met_all(&self, nodes: &[usize]) -> bool {
         let joined = self.log.said().filter(|(_, _, line)| matches!(line, Line::Joined(_))).count();
         joined >= nodes.len() * (nodes.len() - 1)
@@ -507,10 +515,10 @@ impl Stage {
             // next request.
             Line::Lease { token, .. } if self.wanting.get(&by) == Some(&Some(token)) => {
                 self.wanting.remove(&by);
+                self.contest.over(by);
             }
             _ => {}
         }
         self.log.push(at, What::Said { by, line, raw });
     }
 }
-                self.contest.over(by);
