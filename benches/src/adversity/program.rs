@@ -53,7 +53,7 @@ pub struct Arguments {
     #[arg(long, value_name = "K", default_value_t = 1)]
     repeat: usize,
 
-    /// Six scenarios, shorter, with five nodes, all of them voters: under three minutes
+    /// Six scenarios, shorter, with five nodes, all of them voters: two and a half minutes
     #[arg(long)]
     quick: bool,
 
@@ -334,7 +334,7 @@ mod tests {
         assert!(
             text.contains("crash (quick): SIGKILL")
                 && text.contains("    nobody suspects a node that leaves")
+                && text.contains("idle-50 (no contest for a lease): ")
         );
     }
 }
-                && text.contains("idle-50 (no contest for a lease): ")
