@@ -78,7 +78,11 @@ pub(super) fn draw(log: &Log, title: &str, about: &str, pairs: bool) -> Drawn<St
         let mut y = draw_rows(&rows, TOP)?;
         if !doubts.is_empty() {
             area.draw(&Text::new(doubts_head(left_out), (8, y + 1), (FONT, 11)))?;
-            y = draw_rows(&doubts, y + ROW)?;
+            let top = y + ROW;
+            y = draw_rows(&doubts, top)?;
+            for (row, top) in doubts.iter().zip((top..).step_by(ROW.unsigned_abs() as usize)) {
+                moments(&area, &beliefs, row, top, scale)?;
+            }
         }
         deeds(&area, log, y, scale)?;
         axis(&area, y, scale)?;
@@ -194,6 +198,20 @@ fn opinions(area: &Area<'_>, beliefs: &Beliefs, row: &Row, y: i32, scale: Scale)
     Ok(())
 }
 
+/// Doubts shorter than a pixel, which are what such a row is there for.
+fn moments(area: &Area<'_>, beliefs: &Beliefs, row: &Row, y: i32, scale: Scale) -> Drawn {
+    for &(at, held) in row.observers.iter().flat_map(|&o| beliefs.changes(o, row.target)) {
+        let colour = match held {
+            Held::Suspect => SUSPECT,
+            Held::Unsure => UNSURE,
+            Held::Nothing | Held::Trust => continue,
+        };
+        let x = scale.x(at);
+        area.draw(&Rectangle::new([(x, y), (x + 1, y + BAR)], colour.filled()))?;
+    }
+    Ok(())
+}
+
 fn absences(area: &Area<'_>, presence: &Presence, row: &Row, y: i32, scale: Scale) -> Drawn {
     for (from, to, stopped) in presence.breaks(row.present, scale.end) {
         let colour = if stopped { STOPPED } else { DOWN };
@@ -278,6 +296,12 @@ mod tests {
         assert_eq!(labels(&log), ["n4 of n5", "n1 of n3"]);
         let svg = draw(&log, "title", "about", false).unwrap();
         assert!(svg.contains("n1 of n3") && svg.contains("unsure of it, by when:"));
+        // Over at once, and seen all the same.
+        let mut brief = healthy(10);
+        brief.says(50.0, 0, Line::Suspected(2));
+        brief.says(50.000_1, 0, Line::Trusted(2));
+        let svg = draw(&brief, "title", "about", false).unwrap();
+        assert_eq!(svg.matches("#D55E00").count(), 2, "the legend and the row of the pair");
         for target in 2..10 {
             log.all_say(9.0, target, Line::Suspected);
         }
