@@ -9,6 +9,7 @@ use super::claim::Claim;
 use super::fleet::State;
 use super::interrupt;
 use super::network::{Backend, Impairment, Links};
+use super::observe::holder;
 use super::scenario::{Scenario, Stage};
 
 pub(crate) const NODES: usize = 9;
@@ -54,6 +55,10 @@ fn play(stage: &mut Stage) -> anyhow::Result<()> {
         }
         one_fault(stage)?;
         stage.settle()?;
+        // In peace nobody loses it.
+        if let Some(held_by) = holder(stage.log()) {
+            stage.tell(held_by, "release lock");
+        }
         stage.measure("soak");
     }
     Ok(())
