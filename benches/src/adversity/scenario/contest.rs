@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use crate::adversity::observe::Deed;
 
 /// How long a holder keeps it before it gives it back.
-const HOLD_S: f64 = 2.0;
+const HOLD_S: f64 = 1.0;
+/// How long who has given it back does not ask, unless another has got it: who asks at once mostly gets it again.
+const REST_S: f64 = 1.0;
 /// Only when nothing has been done to any node for so long: what has just run out cannot be given back.
 const QUIET_S: f64 = 2.0;
 
@@ -20,6 +22,10 @@ pub(super) struct Contest {
     touched: f64,
     /// Since when, as long as it has not been made to give it back.
     holder: Option<(usize, f64)>,
+    /// Who has given it back, and since when it rests.
+    resting: Option<(usize, f64)>,
+    /// Who never gives it back.
+    keeper: Option<usize>,
 }
 
 impl Contest {
@@ -28,8 +34,20 @@ impl Contest {
         self.by = vec![0, nodes / 2, nodes - 1];
     }
 
-    pub(super) fn by(&self) -> Vec<usize> {
-        self.by.clone()
+    /// Who is to ask for it.
+    pub(super) fn by(&self, now: f64) -> Vec<usize> {
+        let rests = |node: usize| self.resting.is_some_and(|(by, since)| by == node && now - since < REST_S);
+        self.by.iter().copied().filter(|node| !rests(*node)).collect()
+    }
+
+    /// From now on this one gives it back no more.
+    pub(super) fn let_keep(&mut self, node: usize) {
+        self.keeper = Some(node);
+    }
+
+    /// Whether the one that may keep it has it, and has not been made to give it back before.
+    pub(super) fn is_kept(&self) -> bool {
+        self.holder.is_some_and(|(holder, _)| self.keeper == Some(holder))
     }
 
     pub(super) fn see(&mut self, at: f64, deed: &Deed) {
@@ -45,6 +63,7 @@ impl Contest {
 
     pub(super) fn granted(&mut self, at: f64, to: usize) {
         self.holder = Some((to, at));
+        self.resting = self.resting.filter(|(by, _)| *by == to);
     }
 
     pub(super) fn over(&mut self, of: usize) {
@@ -55,10 +74,16 @@ impl Contest {
     pub(super) fn due(&mut self, now: f64, running: &[usize]) -> Option<usize> {
         let (holder, since) = self.holder?;
         let calm = self.faults.is_empty() && now - self.touched >= QUIET_S;
-        if !calm || now - since < HOLD_S || !self.by.contains(&holder) || !running.contains(&holder) {
+        if !calm
+            || now - since < HOLD_S
+            || self.is_kept()
+            || !self.by.contains(&holder)
+            || !running.contains(&holder)
+        {
             return None;
         }
         self.holder = None;
+        self.resting = Some((holder, now));
         Some(holder)
     }
 }
@@ -67,6 +92,24 @@ impl Contest {
 mod tests {
     use super::*;
     use crate::adversity::observe::Fault;
+
+    #[test]
+    fn who_may_keep_it_has_it_only_if_it_has_not_given_it_back() {
+        for (told, kept) in [(false, true), (true, false)] {
+            let mut contest = Contest::default();
+            contest.begin(5);
+            contest.granted(10.0, 2);
+            if told {
+                assert_eq!(contest.due(12.5, &[2]), Some(2));
+            }
+            contest.let_keep(2);
+            assert_eq!((contest.is_kept(), contest.due(20.0, &[2])), (kept, None));
+            contest.granted(21.0, 4);
+            assert_eq!((contest.is_kept(), contest.due(23.0, &[4])), (false, Some(4)));
+            contest.granted(24.0, 2);
+            assert!(contest.is_kept());
+        }
+    }
 
     #[test]
     fn a_lease_is_given_back_once_and_only_in_peace() {
@@ -78,9 +121,12 @@ mod tests {
             contest
         };
         let mut one = contest();
-        assert_eq!(one.by(), [0, 2, 4]);
-        assert_eq!(one.due(11.0, &all), None, "it has only just got it");
+        assert_eq!(one.by(10.0), [0, 2, 4]);
+        assert_eq!(one.due(10.9, &all), None, "it has only just got it");
         assert_eq!((one.due(12.5, &all), one.due(15.0, &all)), (Some(2), None));
+        assert_eq!((one.by(13.0), one.by(14.0)), (vec![0, 4], vec![0, 2, 4]));
+        one.granted(13.0, 4);
+        assert_eq!(one.by(13.1), [0, 2, 4], "another has got it");
         assert_eq!(contest().due(15.0, &[0, 1]), None, "it does not run");
         let mut one = contest();
         one.granted(11.0, 1);

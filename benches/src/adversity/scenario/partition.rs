@@ -2,7 +2,6 @@
 
 use super::{Claim, Need, Scenario, Stage};
 use crate::adversity::network::{Impairment, Links};
-use crate::adversity::observe::holder;
 
 pub(super) fn scenarios() -> Vec<Scenario> {
     let noticed = Claim::Noticed { seconds: 2.0 };
@@ -49,8 +48,7 @@ fn split(stage: &mut Stage, fifths: &[usize], seconds: f64) -> anyhow::Result<()
     stage.gather()?;
     let nodes = stage.nodes();
     if stage.setting.contested {
-        // It has its turn, and has only just got it.
-        stage.wait_until(20.0, |stage| holder(stage.log()) == Some(nodes - 1));
+        stage.let_keep_lease(nodes - 1);
         stage.wait(0.5);
     }
     stage.fault("partition", Links::fine(nodes).apart(|node| side(node, fifths)))?;

@@ -30,6 +30,8 @@ pub(crate) struct Setting {
 const READY_MAX_S: f64 = 60.0;
 /// The longest that a scenario waits for recovery; claims are stricter.
 const SETTLE_MAX_S: f64 = 45.0;
+/// The longest wait for a contender's turn to hold the lease.
+const TURN_MAX_S: f64 = 20.0;
 /// How often nodes that have ended by themselves are started again before a scenario goes on without them.
 const REVIVALS_MAX: usize = 3;
 /// Until bare loops run as they will.
@@ -314,9 +316,15 @@ impl Stage {
         }
     }
 
+    /// Waits until a contender has its turn, and lets it keep the lease from then on.
+    pub(crate) fn let_keep_lease(&mut self, node: usize) {
+        self.contest.let_keep(node);
+        self.wait_until(TURN_MAX_S, |stage| stage.contest.is_kept());
+    }
+
     /// Those who contend for the lease ask again, and who has had it for long enough gives it back.
     fn contend(&mut self) {
-        for node in self.contest.by() {
+        for node in self.contest.by(self.fleet.elapsed()) {
             self.want_lease(node);
         }
         let running = self.fleet.in_state(State::Running);
