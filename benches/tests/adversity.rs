@@ -22,10 +22,11 @@ fn the_list_has_every_scenario_with_what_it_claims() {
         "crash (quick): ",
         "partition-10min (long",
         "bootstrap-100: ",
-        "lease: ",
+        "lease (without the usual contest for a lease): ",
         "disk-full: ",
-        "clock-step: ",
-        "cpu-quota: ",
+        "clock-step (without the usual contest for a lease): ",
+        "cpu-quota (without the usual contest for a lease): ",
+        "overflow: ",
     ] {
         assert!(list.lines().any(|line| line.starts_with(name)), "{name}\n{list}");
     }

@@ -253,7 +253,7 @@ fn list(scenarios: &[Scenario]) -> String {
         let tags = [
             (scenario.quick, "quick"),
             (scenario.long, "long: only when named, or with --long"),
-            (!scenario.contested, "no contest for a lease"),
+            (!scenario.contested, "without the usual contest for a lease"),
         ];
         let tags: Vec<&str> = tags.iter().filter(|(has, _)| *has).map(|(_, tag)| *tag).collect();
         let tags = if tags.is_empty() { String::new() } else { format!(" ({})", tags.join(", ")) };
@@ -334,7 +334,7 @@ mod tests {
         assert!(
             text.contains("crash (quick): SIGKILL")
                 && text.contains("    nobody suspects a node that leaves")
-                && text.contains("idle-50 (no contest for a lease): ")
+                && text.contains("idle-50 (without the usual contest for a lease): ")
         );
     }
 }
