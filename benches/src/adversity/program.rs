@@ -29,7 +29,9 @@ const LONGEST_LONG: Duration = Duration::from_secs(1200);
 /// Without --scenario: all scenarios but the long ones. --list says what each does and what it claims. Writes summary.md,
 /// claims.csv, figures.csv, verdicts.csv, time lines (SVG) and all lines of all processes (gzip) into --out.
 ///
-/// The processes are the `node` example on loopback, which breaks its own links when told to; no privileges are needed.
+/// The processes are the `node` example. As root, with ip and nft, each has a network namespace, and the kernel's packet filter
+/// cuts and loses; elsewhere, in quick runs and soaks, and for what the filter cannot do (bursts, delay, duplicates, reordering) they
+/// are on loopback, and nodes break their own links when told to. The report says which it was. No privileges are needed.
 /// What does need something is skipped where that is missing, and the report says so: disk-full needs root, clock-step the
 /// library libfaketime. cpu-quota makes control groups where it may, which is as root, and stops and continues nodes elsewhere.
 ///
@@ -63,7 +65,7 @@ pub struct Arguments {
 
     /// Put our economy profile, foca, chitchat, memberlist and serf through the same, the latter each with its defaults and
     /// tuned to detect within about a second (serf, which has to be installed and cannot be tuned, with its fastest profile);
-    /// builds their agents first; with --netns also where links are at fault
+    /// builds their agents first; where links are at fault only in network namespaces
     #[arg(long)]
     peers: bool,
 
@@ -71,9 +73,13 @@ pub struct Arguments {
     #[arg(long = "system", value_name = "LABEL", requires = "peers")]
     systems: Vec<String>,
 
-    /// Give every node a network namespace and let the kernel's packet filter lose and cut; needs root, ip and nft
+    /// Network namespaces or nothing: skip what the packet filter cannot do; needs root, ip and nft
     #[arg(long)]
     netns: bool,
+
+    /// Loopback only, without network namespaces
+    #[arg(long, conflicts_with = "netns")]
+    loopback: bool,
 
     /// Instead of scenarios: nine nodes under faults drawn at random for so long, such as 90s or 8h [without a value: 30m]
     #[arg(long, value_name = "DURATION", value_parser = duration, num_args = 0..=1, default_missing_value = "30m")]
@@ -114,7 +120,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     let run = Run {
         nodes: arguments.nodes.map_or(if arguments.quick { NODES_QUICK } else { NODES }, usize::from),
         quick: arguments.quick,
-        backend: backend(arguments.netns),
+        backends: backends(arguments),
         seed: arguments.seed,
         longest: match arguments.soak {
             Some(length) => length + soak::MARGIN,
@@ -122,13 +128,13 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<bool> {
             None => LONGEST,
         },
     };
-    println!("seed {}; {}", run.seed, run.backend.word());
+    println!("seed {}; {}", run.seed, run.network());
     interrupt::listen()?;
     let outcomes = play_all(arguments, &run, &scenarios, &systems)?;
     let context = report::Context {
         command: command_line("adversity", std::env::args().skip(1)),
         seed: run.seed,
-        network: run.backend.word(),
+        network: run.network(),
     };
     report::summary(&outcomes, &context, &arguments.out)?;
     let failures = outcomes.iter().filter(|outcome| outcome.is_failure()).count();
@@ -171,11 +177,12 @@ fn play_all(
 /// What a person watching the run is told of one outcome.
 fn line(outcome: &Outcome) -> String {
     let head = format!("{:<16} {:<20}", outcome.scenario.name, outcome.system);
+    let network = outcome.backend.word();
     match &outcome.end {
         End::Skipped(why) => format!("{head} skipped: {why}\n"),
         End::Failed(why) => format!("{head} FAILED: {why}\n"),
         End::Played { judgements, .. } => {
-            let mut text = format!("{head} {:.0} s, load {}\n", outcome.seconds, outcome.load);
+            let mut text = format!("{head} {:.0} s, load {}; {network}\n", outcome.seconds, outcome.load);
             for (claim, judgement) in judgements {
                 let (word, measured) = judgement.words();
                 text += &format!("    {word:<10} {}: {measured}\n", claim.text());
@@ -233,17 +240,17 @@ fn systems(arguments: &Arguments) -> anyhow::Result<Vec<System>> {
     Ok(systems)
 }
 
-/// What is wanted if it can be had, else what always can.
-fn backend(namespaces: bool) -> Backend {
-    if !namespaces {
-        return Backend::Emulator;
-    }
-    match Backend::namespaces_available() {
-        Ok(()) => Backend::Namespaces,
-        Err(why) => {
+/// In what kinds of network scenarios are to be played, the first that can do it being taken.
+fn backends(arguments: &Arguments) -> Vec<Backend> {
+    let whole = arguments.loopback || arguments.quick || arguments.soak.is_some();
+    match (arguments.netns, Backend::namespaces_available()) {
+        (true, Ok(())) => vec![Backend::Namespaces],
+        (true, Err(why)) => {
             eprintln!("--netns: {why}; going on without");
-            Backend::Emulator
+            vec![Backend::Emulator]
         }
+        (false, Ok(())) if !whole => vec![Backend::Namespaces, Backend::Emulator],
+        (false, _) => vec![Backend::Emulator],
     }
 }
 

@@ -28,6 +28,8 @@ pub(crate) struct Outcome {
     /// From 1 on.
     pub(crate) repeat: usize,
     pub(crate) nodes: usize,
+    /// In what kind of network.
+    pub(crate) backend: Backend,
     /// Load averages of the machine when it began.
     pub(crate) load: String,
     pub(crate) seconds: f64,
@@ -71,13 +73,32 @@ impl Outcome {
 pub(crate) struct Run {
     pub(crate) nodes: usize,
     pub(crate) quick: bool,
-    pub(crate) backend: Backend,
+    /// The kinds of network, the first that can do what a scenario needs being taken.
+    pub(crate) backends: Vec<Backend>,
     pub(crate) seed: u64,
     /// The longest that a scenario may take.
     pub(crate) longest: Duration,
 }
 
 impl Run {
+    /// In what kind of network a scenario is played: the last one must do if none can do what it needs.
+    fn backend(&self, scenario: &Scenario) -> Backend {
+        let can = |backend: &&Backend| {
+            scenario.needs.iter().all(|need| match need {
+                Need::Network(impairment) => backend.can(*impairment),
+                _ => true,
+            })
+        };
+        let last = self.backends.last().copied().unwrap_or(Backend::Emulator);
+        self.backends.iter().find(can).copied().unwrap_or(last)
+    }
+
+    /// The kinds of network, in words.
+    pub(crate) fn network(&self) -> String {
+        let words: Vec<&str> = self.backends.iter().map(|backend| backend.word()).collect();
+        words.join("; else ")
+    }
+
     /// Plays a scenario and judges it.
     pub(crate) fn play(
         &self,
@@ -102,6 +123,7 @@ impl Run {
         Outcome {
             scenario: scenario.clone(),
             system: system.label.clone(),
+            backend: self.backend(scenario),
             ours: system.is_claimed(),
             repeat,
             nodes,
@@ -119,12 +141,13 @@ impl Run {
         if !system.is_ours() && !scenario.peers {
             return Some("needs faults that only our node's own driver can make".into());
         }
+        let backend = self.backend(scenario);
         scenario.needs.iter().find_map(|need| match *need {
-            Need::Network(impairment) if !self.backend.can(impairment) => {
+            Need::Network(impairment) if !backend.can(impairment) => {
                 Some("the packet filter cannot do this to a link: run without --netns".into())
             }
-            Need::Network(_) if !system.is_ours() && self.backend == Backend::Emulator => {
-                Some("peers cannot break their own links: run as root with --netns".into())
+            Need::Network(_) if !system.is_ours() && backend == Backend::Emulator => {
+                Some("peers cannot break their own links, and here the packet filter does not: needs root, ip and nft".into())
             }
             Need::Verdicts if !system.has_verdicts() => {
                 Some("this node has no quorum: its --help knows no --voters".into())
@@ -153,7 +176,7 @@ impl Run {
         let leases = system.is_ours() && system.has_verdicts();
         call.writes = leases;
         (scenario.call)(&mut call);
-        let network = Network::new(self.backend, nodes)?;
+        let network = Network::new(self.backend(scenario), nodes)?;
         let fleet = Fleet::new(system.clone(), network, call)?;
         let contested = leases && scenario.contested;
         let setting = Setting { nodes, quick: self.quick, contested, longest: self.longest };
@@ -200,6 +223,31 @@ pub(crate) fn mean_cost(log: &Log, part: fn(&super::observe::Cost) -> Option<f64
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_scenario_is_played_in_the_first_kind_of_network_that_can_do_it() {
+        let run = |backends: &[Backend]| Run {
+            nodes: 5,
+            quick: false,
+            backends: backends.to_vec(),
+            seed: 1,
+            longest: Duration::ZERO,
+        };
+        let (kernel, own) = (Backend::Namespaces, Backend::Emulator);
+        let all = super::super::scenario::all();
+        let named = |name: &str| all.iter().find(|scenario| scenario.name == name).unwrap();
+        for (name, expected) in [
+            ("crash", kernel),
+            ("loss-30", kernel),
+            ("partition-3-2", kernel),
+            ("delay-jump", own),
+            ("loss-bursts", own),
+        ] {
+            assert_eq!(run(&[kernel, own]).backend(named(name)), expected, "{name}");
+            assert_eq!(run(&[own]).backend(named(name)), own);
+            assert_eq!(run(&[kernel]).backend(named(name)), kernel, "skipped where it cannot");
+        }
+    }
 
     #[test]
     fn only_the_processor_s_share_is_excused_and_only_on_a_busy_machine() {

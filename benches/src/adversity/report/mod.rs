@@ -23,7 +23,7 @@ pub(crate) struct Context {
     pub(crate) command: String,
     pub(crate) seed: u64,
     /// What the processes were joined by.
-    pub(crate) network: &'static str,
+    pub(crate) network: String,
 }
 
 /// Pictures have one row for each pair up to so many nodes, and one for each node beyond.
