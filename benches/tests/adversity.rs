@@ -55,7 +55,7 @@ fn bad_arguments_are_answered_with_good_ones() {
 #[test]
 fn the_help_says_what_is_written_and_what_the_status_means() {
     let help = text(&adversity(&["--help"]).stdout);
-    for words in ["claims.csv", "Exit status", "--netns", "--soak", "no privileges"] {
+    for words in ["claims.csv", "Exit status", "--netns", "--soak", "No privileges"] {
         assert!(help.contains(words), "{words}\n{help}");
     }
     assert!(!help.contains("--helper"));

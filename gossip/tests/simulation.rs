@@ -105,6 +105,8 @@ fn verdicts_told_in_another_order_or_otherwise_are_caught() {
             .try_for_each(|(host, event)| checker.after(&world, *host, std::slice::from_ref(event)))
     };
     assert_eq!(holds(&[(0, told(4, "n1", 1)), (0, told(4, "n2", 1)), (1, told(4, "n2", 1))]), Ok(()));
+    let again = Event::Started { incarnation: gossip::Incarnation::FIRST };
+    assert_eq!(holds(&[(0, told(5, "n1", 1)), (0, again), (0, told(4, "n2", 1))]), Ok(()), "another life");
     for broken in [
         [(0, told(5, "n1", 1)), (0, told(4, "n2", 1))],
         [(0, told(4, "n2", 1)), (0, told(4, "n1", 1))],

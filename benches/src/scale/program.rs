@@ -108,7 +108,7 @@ mod tests {
         let parsed = |more: &[&str]| Arguments::try_parse_from(["scale"].iter().chain(more));
         assert_eq!(parsed(&[]).unwrap().nodes, [100, 1000]);
         assert_eq!(parsed(&["--nodes", "300", "--nodes", "100"]).unwrap().nodes, [300, 100]);
-        for wrong in [["--nodes", "99"], ["--nodes", "x"], ["--halves", "10000"]] {
+        for wrong in [["--nodes", "99"], ["--nodes", "x"], ["--halves", "10001"]] {
             let error = parsed(&wrong).unwrap_err().to_string();
             assert!(error.contains("is not in") || error.contains("invalid digit"), "{error}");
         }

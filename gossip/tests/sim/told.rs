@@ -20,34 +20,47 @@ pub struct SameOrder {
 
 impl Check for SameOrder {
     fn after(&mut self, world: &World, host: usize, events: &[Event]) -> Result<(), String> {
+        // What a view has decided is told before the view itself.
+        let mut told: Vec<(&NodeId, Incarnation, Verdict)> = Vec::new();
         for event in events {
-            if let Event::Started { .. } = event {
+            match event {
+                Event::Verdict { id, incarnation, verdict } => told.push((id, *incarnation, *verdict)),
+                Event::View { view } => {
+                    let mut all = told.drain(..);
+                    all.try_for_each(|said| self.hear(view.genesis, host, said))?;
+                }
                 // Another life goes on from what the disk has, which may be less than the former one had been told.
-                self.last.remove(&host);
-            }
-            let Event::Verdict { id, incarnation, verdict } = event else { continue };
-            let (Verdict::Suspended { epoch } | Verdict::Dead { epoch } | Verdict::Left { epoch }) = *verdict
-            else {
-                continue;
-            };
-            let Some(view) = world.view(host) else {
-                return Err(format!("S1: n{host} is told {verdict:?} of {id}, and has no view"));
-            };
-            let said = (*incarnation, *verdict);
-            let first = self.decided.entry((view.genesis, epoch, id.clone())).or_insert(said);
-            if *first != said {
-                return Err(format!("S1: n{host} is told {said:?} of {id}, and somebody else {first:?}"));
-            }
-            let last = self.last.insert(host, (view.genesis, epoch, id.clone()));
-            if let Some((genesis, before, whom)) = last
-                && genesis == view.genesis
-                && (before, &whom) >= (epoch, id)
-            {
-                return Err(format!(
-                    "S1: n{host} is told of view {epoch} and {id} after {before} and {whom}"
-                ));
+                Event::Started { .. } => _ = self.last.remove(&host),
+                _ => {}
             }
         }
-        Ok(())
+        // Readings are told without one.
+        let genesis = world.view(host).map_or(GenesisId(0), |view| view.genesis);
+        told.into_iter().try_for_each(|said| self.hear(genesis, host, said))
+    }
+}
+
+impl SameOrder {
+    fn hear(
+        &mut self,
+        genesis: GenesisId,
+        host: usize,
+        (id, incarnation, verdict): (&NodeId, Incarnation, Verdict),
+    ) -> Result<(), String> {
+        let (Verdict::Suspended { epoch } | Verdict::Dead { epoch } | Verdict::Left { epoch }) = verdict
+        else {
+            return Ok(());
+        };
+        let said = (incarnation, verdict);
+        let first = self.decided.entry((genesis, epoch, id.clone())).or_insert(said);
+        if *first != said {
+            return Err(format!("S1: n{host} is told {said:?} of {id}, and somebody else {first:?}"));
+        }
+        match self.last.insert(host, (genesis, epoch, id.clone())) {
+            Some((of, before, whom)) if of == genesis && (before, &whom) >= (epoch, id) => {
+                Err(format!("S1: n{host} is told of view {epoch} and {id} after {before} and {whom}"))
+            }
+            _ => Ok(()),
+        }
     }
 }
