@@ -44,17 +44,29 @@ impl Namespaces {
         feed(&["ip", "-batch", "-"], &commands).context("cannot make network namespaces")?;
         let mut commands = String::from("link add bridge type bridge\nlink set bridge up\n");
         for node in 0..nodes {
-            let name = namespaces.name(node);
-            commands += &format!("link add port{node} type veth peer name eth0 netns {name}\n");
+            let (name, mac) = (namespaces.name(node), mac(node));
+            commands += &format!("link add port{node} type veth peer name eth0 address {mac} netns {name}\n");
             commands += &format!("link set port{node} master bridge up\n");
         }
         feed(&["ip", "-n", &hub, "-batch", "-"], &commands).context("cannot join network namespaces")?;
         for node in 0..nodes {
             let ip = namespaces.addr(node).ip();
-            let commands = format!("addr add {ip}/16 dev eth0\nlink set lo up\nlink set eth0 up\n");
+            let mut commands = format!("addr add {ip}/16 dev eth0\nlink set lo up\nlink set eth0 up\n");
+            commands += &namespaces.neighbours(node);
             feed(&["ip", "-n", &namespaces.name(node), "-batch", "-"], &commands)?;
         }
         Ok(namespaces)
+    }
+
+    /// What makes all others known to a node for good. The kernel's table of neighbours has room for some thousand that it has found
+    /// out, in all namespaces together, and when that is full datagrams are lost; those that it was told do not count.
+    fn neighbours(&self, node: usize) -> String {
+        let others = (0..self.nodes).filter(|other| *other != node);
+        others
+            .map(|other| {
+                format!("neigh add {} lladdr {} nud permanent dev eth0\n", self.addr(other).ip(), mac(other))
+            })
+            .collect()
     }
 
     fn hub(&self) -> String {
@@ -81,6 +93,12 @@ impl Namespaces {
         feed(&["ip", "netns", "exec", &name, "nft", "-f", "-"], &rules)
             .context("cannot set packet filter rules")
     }
+}
+
+/// The address of a node's end of its link; of those that anybody may give out.
+fn mac(node: usize) -> String {
+    let [high, low] = u16::try_from(node + 1).unwrap_or(u16::MAX).to_be_bytes();
+    format!("02:77:00:00:{high:02x}:{low:02x}")
 }
 
 fn rules(faults: impl Iterator<Item = (SocketAddr, Impairment)>) -> anyhow::Result<String> {
