@@ -95,6 +95,14 @@ impl Network {
         matches!(self, Self::Namespaces(_))
     }
 
+    /// Makes the links of all nodes as they should be; what each must be told for it.
+    pub(crate) fn apply_all(&self, links: &Links, nodes: usize) -> anyhow::Result<Vec<Vec<String>>> {
+        match self {
+            Self::Emulated(emulated) => Ok((0..nodes).map(|node| emulated.commands(links, node)).collect()),
+            Self::Namespaces(namespaces) => namespaces.apply_all(links).map(|()| Vec::new()),
+        }
+    }
+
     /// Makes the links of a node as they should be; what the node itself must be told for it.
     pub(crate) fn apply(&self, links: &Links, node: usize) -> anyhow::Result<Vec<String>> {
         match self {

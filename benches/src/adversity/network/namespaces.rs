@@ -4,7 +4,7 @@
 
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, ensure};
 
@@ -88,9 +88,20 @@ impl Namespaces {
 
     /// Writes anew the rules for what a node receives.
     pub(super) fn apply(&self, links: &Links, node: usize) -> anyhow::Result<()> {
+        self.begin(links, node)?.end()
+    }
+
+    /// The same for all nodes, at about the same time.
+    pub(super) fn apply_all(&self, links: &Links) -> anyhow::Result<()> {
+        let begun =
+            (0..self.nodes).map(|node| self.begin(links, node)).collect::<anyhow::Result<Vec<_>>>()?;
+        begun.into_iter().try_for_each(Fed::end)
+    }
+
+    fn begin(&self, links: &Links, node: usize) -> anyhow::Result<Fed> {
         let rules = rules(links.sent_to(node).map(|(from, impairment)| (self.addr(from), impairment)))?;
         let name = self.name(node);
-        feed(&["ip", "netns", "exec", &name, "nft", "-f", "-"], &rules)
+        Fed::begin(&["ip", "netns", "exec", &name, "nft", "-f", "-"], &rules)
             .context("cannot set packet filter rules")
     }
 }
@@ -120,20 +131,36 @@ fn rules(faults: impl Iterator<Item = (SocketAddr, Impairment)>) -> anyhow::Resu
 
 /// Runs a command with this input.
 fn feed(command: &[&str], input: &str) -> anyhow::Result<()> {
-    let mut child = Command::new(command[0])
-        .args(&command[1..])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .with_context(|| format!("cannot run {}", command[0]))?;
-    if let Some(mut stdin) = child.stdin.take() {
-        stdin.write_all(input.as_bytes())?;
+    Fed::begin(command, input)?.end()
+}
+
+/// A command that runs, and has been given its input.
+struct Fed {
+    command: String,
+    child: Child,
+}
+
+impl Fed {
+    fn begin(command: &[&str], input: &str) -> anyhow::Result<Self> {
+        let mut child = Command::new(command[0])
+            .args(&command[1..])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot run {}", command[0]))?;
+        if let Some(mut stdin) = child.stdin.take() {
+            stdin.write_all(input.as_bytes())?;
+        }
+        Ok(Self { command: command.join(" "), child })
     }
-    let output = child.wait_with_output()?;
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "{}: {}", command.join(" "), complaint.trim());
-    Ok(())
+
+    fn end(self) -> anyhow::Result<()> {
+        let output = self.child.wait_with_output()?;
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "{}: {}", self.command, complaint.trim());
+        Ok(())
+    }
 }
 
 impl Drop for Namespaces {

@@ -79,6 +79,10 @@ pub(crate) enum Deed {
     Mark(&'static str),
 }
 
+/// Marks: from the one to the other nobody knows which links are as before.
+pub(crate) const LINKS_CHANGE: &str = "links change";
+pub(crate) const LINKS_ARE_SET: &str = "links are set";
+
 impl Deed {
     /// For a person.
     pub(crate) fn text(&self) -> String {

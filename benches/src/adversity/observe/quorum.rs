@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Deed, Line, Log, Presence, View, What};
+use super::{Deed, LINKS_ARE_SET, LINKS_CHANGE, Line, Log, Presence, View, What};
 
 /// A node on record as dead.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -129,15 +129,18 @@ impl<'a> Quorum<'a> {
     }
 }
 
-/// Whether nothing passes between two nodes, either way, at a moment.
+/// Whether nothing passes between two nodes, either way, at a moment; not while links are being changed one by one.
 fn apart(log: &Log, a: usize, b: usize, at: f64) -> bool {
     let mut faults: Vec<&super::Fault> = Vec::new();
+    let mut changing = false;
     for (_, deed) in log.deeds().take_while(|(t, _)| *t <= at) {
         match deed {
             Deed::FaultBegins(fault) => faults.push(fault),
             Deed::FaultEnds(text) => faults.retain(|fault| fault.text != *text),
+            Deed::Mark(LINKS_CHANGE) => changing = true,
+            Deed::Mark(LINKS_ARE_SET) => changing = false,
             _ => {}
         }
     }
-    faults.iter().any(|fault| fault.excused.contains(&(a, b)) && fault.excused.contains(&(b, a)))
+    !changing && faults.iter().any(|fault| fault.excused.contains(&(a, b)) && fault.excused.contains(&(b, a)))
 }

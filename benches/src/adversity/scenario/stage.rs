@@ -12,7 +12,9 @@ use super::contest::Contest;
 use crate::adversity::fleet::{Fleet, Heard, HeardText, State, Throttling, Trouble};
 use crate::adversity::interrupt;
 use crate::adversity::network::{Backend, Links};
-use crate::adversity::observe::{Beliefs, Deed, Fault, LeaseState, Line, Log, What, parse};
+use crate::adversity::observe::{
+    Beliefs, Deed, Fault, LINKS_ARE_SET, LINKS_CHANGE, LeaseState, Line, Log, What, parse,
+};
 
 /// What a run is like, beside its scenario.
 #[derive(Debug, Clone, Copy)]
@@ -336,9 +338,14 @@ impl Stage {
     /// Changes links within a fault that has begun.
     pub(crate) fn set_links(&mut self, links: Links) -> anyhow::Result<()> {
         self.links = links;
-        for node in 0..self.nodes() {
-            self.apply(node)?;
+        self.did(Deed::Mark(LINKS_CHANGE));
+        let commands = self.fleet.network().apply_all(&self.links, self.nodes())?;
+        for (node, commands) in commands.iter().enumerate() {
+            for command in commands {
+                self.fleet.tell(node, command);
+            }
         }
+        self.did(Deed::Mark(LINKS_ARE_SET));
         Ok(())
     }
 

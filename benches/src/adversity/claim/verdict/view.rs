@@ -123,6 +123,7 @@ pub(crate) fn views_agree(log: &Log) -> Judgement {
 mod tests {
     use super::*;
     use crate::adversity::observe::synthetic::healthy;
+    use crate::adversity::observe::{LINKS_ARE_SET, LINKS_CHANGE};
 
     #[test]
     fn two_views_under_one_number_are_caught() {
@@ -156,6 +157,19 @@ mod tests {
                 log.did(5.0, Deed::Killed(node));
             }
             log.view(at, 3, 1);
+            assert_eq!(majorities_decide(&log).is_broken(), broken, "{at}");
+        }
+    }
+
+    #[test]
+    fn while_links_are_changed_one_by_one_nobody_knows_who_could_decide() {
+        for (at, broken) in [(7.5, true), (8.2, false), (9.2, false), (9.8, true)] {
+            let mut log = healthy(5);
+            log.view(1.0, 0, 0);
+            log.partition(5.0, &[3, 4]);
+            log.did(8.0, Deed::Mark(LINKS_CHANGE));
+            log.did(9.0, Deed::Mark(LINKS_ARE_SET));
+            log.view(at, 4, 1);
             assert_eq!(majorities_decide(&log).is_broken(), broken, "{at}");
         }
     }
