@@ -137,7 +137,9 @@ impl Claim {
                 )
             }
             Self::Noticed { seconds } => {
-                format!("whoever cannot hear a node any more suspects it within {seconds} s")
+                format!(
+                    "whoever cannot hear a node any more suspects it within {seconds} s; where not all watch all, to be told counts"
+                )
             }
             Self::FloodArrives { datagrams } => format!("one node rejects more than {datagrams} datagrams"),
             Self::Overflows { datagrams } => {

@@ -255,6 +255,15 @@ mod tests {
         log.did(8.0, Deed::FaultEnds("trouble".into()));
         log.did(20.0, Deed::Mark("end"));
         assert!(noticed(&log, 2.0).is_broken());
+        // The news of a decision may come first, where not all watch all.
+        for full_mesh in [false, true] {
+            let mut told = healthy(3);
+            told.full_mesh = full_mesh;
+            told.fault(4.0, &[(0, 1)]);
+            told.verdict(4.5, 0, 1, "dead", 1);
+            told.did(8.0, Deed::FaultEnds("trouble".into()));
+            assert_eq!(noticed(&told, 2.0).is_broken(), full_mesh);
+        }
         let mut log = healthy(3);
         log.did(4.0, Deed::Stopped(1));
         log.all_say(5.0, 1, Line::Suspected);

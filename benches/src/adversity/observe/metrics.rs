@@ -33,16 +33,28 @@ pub(crate) fn detections(log: &Log) -> Vec<Detection> {
         let after = (0..log.nodes)
             .filter(|&o| o != target && presence.runs_throughout(o, at, until))
             .map(|o| {
-                let suspected = first_suspected(&beliefs, o, target, at, until);
-                // In a large cluster only neighbours watch, and they may hear of a decision before they suspect it themselves.
-                let told = if log.full_mesh { None } else { first_told(log, o, target, at, until) };
-                let noticed = suspected.into_iter().chain(told).min_by(f64::total_cmp);
+                let noticed = first_noticed(log, &beliefs, o, target, at, until);
                 (o, noticed.map(|t| t - at))
             })
             .collect();
         detections.push(Detection { target, at, after });
     }
     detections
+}
+
+/// When an observer suspected a node itself, or, in a large cluster, was told of it: only neighbours watch there, and they may hear
+/// of a decision before they suspect it themselves.
+fn first_noticed(
+    log: &Log,
+    beliefs: &Beliefs,
+    observer: usize,
+    target: usize,
+    from: f64,
+    until: f64,
+) -> Option<f64> {
+    let suspected = first_suspected(beliefs, observer, target, from, until);
+    let told = if log.full_mesh { None } else { first_told(log, observer, target, from, until) };
+    suspected.into_iter().chain(told).min_by(f64::total_cmp)
 }
 
 fn first_suspected(beliefs: &Beliefs, observer: usize, target: usize, from: f64, until: f64) -> Option<f64> {
@@ -118,7 +130,7 @@ pub(crate) struct Notice {
     pub(crate) at: f64,
     /// For how long it could not.
     pub(crate) lasted: f64,
-    /// Seconds until it suspected the node, or, hearing nobody at all, doubted itself; None if it did not while that lasted.
+    /// Seconds until it suspected the node or was told, or, hearing nobody at all, doubted itself; None if neither while that lasted.
     pub(crate) after: Option<f64>,
 }
 
@@ -149,7 +161,7 @@ pub(crate) fn notices(log: &Log) -> Vec<Notice> {
                         .find(|(t, held)| (at..=until).contains(t) && *held == Held::Unsure)
                         .map(|(t, _)| *t)
                 };
-                let noticed = first_suspected(&beliefs, observer, target, at, until);
+                let noticed = first_noticed(log, &beliefs, observer, target, at, until);
                 let noticed = noticed.or_else(|| if hears_nobody(observer) { doubted() } else { None });
                 let after = noticed.map(|t| t - at);
                 notices.push(Notice { observer, target, at, lasted: until - at, after });
