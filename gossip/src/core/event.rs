@@ -172,7 +172,8 @@ pub enum Event {
         /// Why.
         reason: Denial,
     },
-    /// The stable storage has failed: this node neither votes nor vouches until it is started again. Said once;
+    /// The stable storage has failed: this node neither votes nor vouches until it is started again. Views that come after it, and the
+    /// one right before it if that was to be written, are not on disk. Said once;
     /// [`Quorum::storage`](super::quorum::Quorum::storage) says so for as long as it is so.
     StorageFailed,
     /// So many events were lost here because they were not polled in time: read the state anew.

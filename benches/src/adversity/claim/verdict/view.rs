@@ -9,6 +9,9 @@ use crate::adversity::observe::{Deed, Line, Log, Presence, Quorum, View, name};
 /// that was under way.
 const REPORT_S: f64 = 0.5;
 
+/// Between the lines about a view that could not be written and about the disk.
+const WRITE_S: f64 = 0.1;
+
 pub(crate) fn majorities_decide(log: &Log) -> Judgement {
     let quorum = Quorum::of(log);
     let mut views = 0;
@@ -33,6 +36,8 @@ pub(crate) fn majorities_decide(log: &Log) -> Judgement {
 
 pub(crate) fn views_never_go_back(log: &Log) -> Judgement {
     let mut newest = vec![0; log.nodes];
+    // The view before that, and when it was followed.
+    let mut former = vec![(0, 0.0); log.nodes];
     // Follows the views, as it should, and will have forgotten them after its next start.
     let mut failed = vec![false; log.nodes];
     let mut views = 0;
@@ -41,7 +46,13 @@ pub(crate) fn views_never_go_back(log: &Log) -> Judgement {
         match &entry.what {
             What::Did(Deed::Wiped(node)) => newest[*node] = 0,
             What::Did(Deed::Started(node)) => failed[*node] = false,
-            What::Said { by, line: Line::StorageFailed, .. } => failed[*by] = true,
+            What::Said { by, line: Line::StorageFailed, .. } => {
+                failed[*by] = true;
+                // It was to be written when the disk failed.
+                if entry.at - former[*by].1 <= WRITE_S {
+                    newest[*by] = former[*by].0;
+                }
+            }
             What::Said { by, line: Line::View(view), .. } => {
                 views += 1;
                 if view.epoch < newest[*by] {
@@ -54,6 +65,7 @@ pub(crate) fn views_never_go_back(log: &Log) -> Judgement {
                     ));
                 }
                 if !failed[*by] {
+                    former[*by] = (newest[*by], entry.at);
                     newest[*by] = view.epoch;
                 }
             }
@@ -217,6 +229,21 @@ mod tests {
             log.did(7.0, Deed::Started(1));
             log.view(7.1, 1, 4);
             assert_eq!(views_never_go_back(&log).is_broken(), !wiped);
+        }
+    }
+
+    #[test]
+    fn the_view_that_a_disk_failed_at_need_not_be_remembered_and_those_before_must() {
+        for (back_at, failed_at, broken) in [(6, 5.25, false), (5, 5.25, true), (6, 5.5, true)] {
+            let mut log = healthy(3);
+            log.view(5.0, 1, 5);
+            log.view(5.1, 1, 6);
+            log.view(5.2, 1, 7);
+            log.says(failed_at, 1, Line::StorageFailed);
+            log.did(6.0, Deed::Killed(1));
+            log.did(7.0, Deed::Started(1));
+            log.view(7.1, 1, back_at);
+            assert_eq!(views_never_go_back(&log).is_broken(), broken, "{back_at}, {failed_at}");
         }
     }
 
