@@ -43,7 +43,7 @@ fn bad_arguments_are_answered_with_good_ones() {
     assert!(text(&output.stderr).starts_with("error: --scenario: none is named `meteor`; choose from crash"));
     for (arguments, advice) in [
         (["--soak", "3"], "write for instance 90s, 30m or 8h"),
-        (["--nodes", "2"], "is not in 3..=32"),
+        (["--nodes", "2"], "is not in 3..=100"),
         (["--helper", "dance"], "this argument is for the program itself"),
     ] {
         let output = adversity(&arguments);

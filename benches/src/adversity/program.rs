@@ -48,7 +48,7 @@ pub struct Arguments {
     list: bool,
 
     /// So many nodes, where a scenario does not have its own number [default: 20; in a quick run 5]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(3..=32))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(3..=100))]
     nodes: Option<u8>,
 
     /// Play each scenario so often
