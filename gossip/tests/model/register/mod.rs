@@ -41,6 +41,9 @@ fn register_crashes() {
     let crashes = Scope { crashes: 1, rounds: 1, ..Scope::default() };
     let one = Scope { asked: vec![0], slow_disks: true, wipes: true, ..crashes };
     check("register, one proposer, a crash during a write, a disk lost", one.clone());
+    if full() {
+        check("register, two proposers, a crash", crashes.clone());
+    }
     mutant(Mutant::SameLife, one.clone());
     mutant(Mutant::Unwritten, one);
     mutant(Mutant::ForgetsPromise, crashes.clone());
