@@ -42,7 +42,9 @@ fn register_crashes() {
     let one = Scope { asked: vec![0], slow_disks: true, wipes: true, ..crashes };
     check("register, one proposer, a crash during a write, a disk lost", one.clone());
     if full() {
-        check("register, two proposers, a crash", crashes.clone());
+        check("register, two proposers, a crash, a disk lost", Scope { wipes: true, ..crashes.clone() });
+        let rounds = Scope { crashes: 1, asked: vec![0], wipes: true, ..Scope::default() };
+        check("register, one proposer, two rounds, a crash, a disk lost", rounds);
     }
     mutant(Mutant::SameLife, one.clone());
     mutant(Mutant::Unwritten, one);
