@@ -312,6 +312,43 @@ fn the_lease_of_an_owner_that_only_its_neighbours_hear_passes_on() {
     }
 }
 
+/// E1: the same, but the voters reach it again as soon as it is suspended, on a network that loses nearly every third datagram.
+/// All its observers hear it, and are unsure, and its vouchers have long run out: one call lost by each of a majority would be its end.
+#[test]
+fn an_owner_that_voters_reach_again_is_not_lost_with_a_few_datagrams() {
+    let (owner, voters) = (20, Vec::from_iter(0..5));
+    let name = gossip::NodeId::new("n20").expect("a name");
+    let cut = |seed, until| {
+        let mut scenario = Scenario::calm(seed, 24, 100)
+            .voters(voters.len())
+            .with(20, 420, Fault::Lease(owner, 0))
+            .with(75, 420, Fault::Net(Rule::Loss(0.3)))
+            .with(80, until, Fault::Net(Rule::OneWay(vec![owner], voters.clone())))
+            .with(80, until, Fault::Net(Rule::OneWay(voters.clone(), vec![owner])));
+        scenario.full_mesh_max = 8;
+        scenario
+    };
+    let mut lost = 0;
+    for seed in 1..21 {
+        let scenario = cut(seed, 300);
+        let mut run = Run::new(&scenario, false, &|_| {});
+        while newest_view_if_any(&run.world).is_none_or(|view| !view.suspended.contains(&name)) {
+            assert!(run.step().unwrap_or_else(|failure| panic!("{}", failure.what)), "it is suspended");
+        }
+        let at = run.world.now / (100 * sim::MS) + 1;
+        let scenario = cut(seed, at);
+        let mut run = Run::new(&scenario, false, &|_| {});
+        while run.world.now < (at + 30) * 100 * sim::MS {
+            run.step().unwrap_or_else(|failure| panic!("{}", failure.what));
+        }
+        let view = newest_view(&run.world);
+        assert!(!view.suspended.contains(&name), "seed {seed}: it is let in again, or dead");
+        lost += u32::from(view.gone.contains(&name));
+    }
+    println!("{lost} of 20 were lost");
+    assert!(lost <= 5, "{lost} of 20 were lost");
+}
+
 /// While everybody is alone nobody has a majority, and when that ends nobody is missing.
 #[test]
 fn after_everybody_was_alone_nobody_is_dead() {

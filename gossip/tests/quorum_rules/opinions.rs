@@ -201,6 +201,37 @@ fn whoever_is_heard_and_has_long_been_isolated_is_called_by_the_voters() {
     assert_eq!(answer_on_testimony(&[Opinion::Unsure; 4], false), (None, true, Some(Opinion::Suspect)));
 }
 
+/// E1: the node is called more than once before its silence counts, and within the same ballot timeout. Else the loss of one
+/// datagram in two directions would have voters suspect, and certify the end of, one that all its observers hear.
+#[test]
+fn a_node_is_not_lost_with_one_call() {
+    for lost in 0..4 {
+        let mut voter = Bench::new("b", 2, 1);
+        voter.sees.observers = (1..=4).map(Key).collect();
+        voter.hear(1, Message::Ask { question: 2, subject: subject("y", 1) });
+        let (mut calls, mut answers) = (0, Vec::new());
+        for _ in 0..45 {
+            for output in voter.outputs() {
+                match output {
+                    Output::Call { question, .. } => {
+                        calls += 1;
+                        if calls > lost {
+                            voter.quorum.handle_pong(Now::from(voter.now), question, &id("y"), life(1));
+                        }
+                    }
+                    Output::Send { message: Message::Answer { question: 2, opinion, .. }, .. } => {
+                        answers.push(opinion);
+                    }
+                    _ => {}
+                }
+            }
+            voter.wait(10 * MS);
+        }
+        let expected = if lost < 3 { Opinion::Trust } else { Opinion::Suspect };
+        assert_eq!((calls, answers), (3.min(lost + 1), vec![expected]), "{lost} lost");
+    }
+}
+
 /// D1: testimony is an answer to what was asked before it came. Whoever asks again while observers are being asked gets an answer
 /// to the first question, and may ask a third time.
 #[test]

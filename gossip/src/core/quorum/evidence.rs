@@ -32,8 +32,9 @@ struct Inquiry {
     answers: BTreeMap<Key, Opinion>,
     /// Who waits for the outcome: voters, and their questions.
     askers: Vec<(Recipient, u32)>,
-    /// Whether the node itself has been called, there being too few answers, or too different ones.
-    called: bool,
+    /// How often the node itself has been called, there being too few answers, or too different ones; and when that is over.
+    calls: u32,
+    called_until: Duration,
     /// Whether it could not be, because nobody here knows where it is.
     uncallable: bool,
 }
@@ -61,6 +62,10 @@ impl Inquiries {
 }
 
 impl Inquiry {
+    /// How often a node is called within a ballot timeout: it is not to be lost with one datagram, least of all one that all its
+    /// observers hear, and are unsure of.
+    const CALLS: u32 = 3;
+
     fn count(&self, opinion: Opinion) -> usize {
         self.answers.values().filter(|&&said| said == opinion).count()
     }
@@ -127,8 +132,9 @@ impl<R: Register> Quorum<R> {
             self.send(Recipient::Member(observer), inquiry);
         }
         let (answers, askers) = (BTreeMap::new(), vec![(asker, asked)]);
+        let (calls, called_until, uncallable) = (0, Duration::MAX, false);
         let inquiry =
-            Inquiry { question, until, observers, answers, askers, called: false, uncallable: false };
+            Inquiry { question, until, observers, answers, askers, calls, called_until, uncallable };
         self.inquiries.open.insert(subject.clone(), inquiry);
         self.close_inquiries(witness);
     }
@@ -173,7 +179,7 @@ impl<R: Register> Quorum<R> {
     pub fn handle_pong(&mut self, now: Now, question: u32, id: &NodeId, incarnation: Incarnation) {
         self.advance(now);
         let called = |(subject, inquiry): &(&Subject, &Inquiry)| {
-            inquiry.called && inquiry.question == question && subject.id == *id
+            inquiry.calls > 0 && inquiry.question == question && subject.id == *id
         };
         let subject = self.inquiries.open.iter().find(called).map(|(subject, _)| subject.clone());
         match subject {
@@ -185,7 +191,7 @@ impl<R: Register> Quorum<R> {
 
     /// A call cannot be made: where that node is, is not known here.
     pub fn handle_uncallable(&mut self, question: u32) {
-        let called = |inquiry: &&mut Inquiry| inquiry.called && inquiry.question == question;
+        let called = |inquiry: &&mut Inquiry| inquiry.calls > 0 && inquiry.question == question;
         if let Some(inquiry) = self.inquiries.open.values_mut().find(called) {
             inquiry.uncallable = true;
         }
@@ -202,7 +208,7 @@ impl<R: Register> Quorum<R> {
             let own = self.voting().cloned().and_then(|view| self.opinion(&view, witness, &subject));
             let Some(inquiry) = self.inquiries.open.get_mut(&subject) else { continue };
             let young = now < self.begun + self.settings.deaf_after;
-            let called = inquiry.called.then(|| match inquiry.unanswered() {
+            let called = (inquiry.called_until <= now).then(|| match inquiry.unanswered() {
                 // It was not called at all, by a voter that has yet to learn who the members are.
                 Opinion::Suspect if inquiry.uncallable && young => Opinion::Unsure,
                 opinion => opinion,
@@ -210,8 +216,13 @@ impl<R: Register> Quorum<R> {
             match own.or_else(|| inquiry.at_the_end()).or(called) {
                 Some(opinion) => self.conclude(&subject, opinion),
                 None => {
-                    inquiry.called = true;
-                    inquiry.until = now + self.settings.ballot_timeout;
+                    if inquiry.calls == 0 {
+                        inquiry.called_until = now + self.settings.ballot_timeout;
+                    }
+                    inquiry.calls += 1;
+                    let left = Inquiry::CALLS.saturating_sub(inquiry.calls);
+                    let rest = self.settings.ballot_timeout * left / Inquiry::CALLS;
+                    inquiry.until = inquiry.called_until.saturating_sub(rest);
                     let question = inquiry.question;
                     self.outputs.push(Output::Call { member: subject.id.key(), question }, 0);
                 }
