@@ -10,6 +10,8 @@ use tempfile::TempDir;
 
 const NAMES: [&str; 3] = ["n1", "n2", "n3"];
 const INTERVAL: Duration = Duration::from_millis(20);
+/// Longer than a machine that is busy with something else keeps a thread waiting.
+const LEASE: Duration = Duration::from_secs(20);
 /// In intervals.
 const WINDOW: u32 = 25;
 /// Nothing but heartbeats in one of so many windows will do: a machine that is busy with something else has nodes probe each
@@ -21,7 +23,8 @@ async fn start() -> (Vec<TempDir>, Vec<Node>, Lease) {
     let (mut disks, mut nodes) = (Vec::new(), Vec::<Node>::new());
     for name in NAMES {
         let disk = tempfile::tempdir().expect("a directory");
-        let builder = Node::builder("allocation", name).configure(|c| c.interval(INTERVAL));
+        let builder = Node::builder("allocation", name)
+            .configure(|c| c.interval(INTERVAL).lease(LEASE).deaf_after(LEASE));
         let builder = builder.seeds(nodes.iter().map(|node| node.addr().to_string()));
         let builder = builder.voters(NAMES).data_dir(disk.path());
         nodes.push(builder.start().await.expect("starts"));

@@ -24,8 +24,9 @@ pub(super) struct Contest {
     holder: Option<(usize, f64)>,
     /// Who has given it back, and since when it rests.
     resting: Option<(usize, f64)>,
-    /// Who never gives it back.
+    /// Who never gives it back, and whether it has had it since.
     keeper: Option<usize>,
+    kept: bool,
 }
 
 impl Contest {
@@ -34,8 +35,11 @@ impl Contest {
         self.by = vec![0, nodes / 2, nodes - 1];
     }
 
-    /// Who is to ask for it.
+    /// Who is to ask for it. Nobody asks until the one that may keep it has it: who waits longest need not be the next.
     pub(super) fn by(&self, now: f64) -> Vec<usize> {
+        if let Some(keeper) = self.keeper.filter(|_| !self.kept) {
+            return vec![keeper];
+        }
         let rests = |node: usize| self.resting.is_some_and(|(by, since)| by == node && now - since < REST_S);
         self.by.iter().copied().filter(|node| !rests(*node)).collect()
     }
@@ -63,6 +67,7 @@ impl Contest {
 
     pub(super) fn granted(&mut self, at: f64, to: usize) {
         self.holder = Some((to, at));
+        self.kept |= self.keeper == Some(to);
         self.resting = self.resting.filter(|(by, _)| *by == to);
     }
 
@@ -92,6 +97,20 @@ impl Contest {
 mod tests {
     use super::*;
     use crate::adversity::observe::Fault;
+
+    #[test]
+    fn whoever_may_keep_it_is_let_before_and_others_ask_again_after_that() {
+        let mut contest = Contest::default();
+        contest.begin(5);
+        contest.let_keep(4);
+        assert_eq!(contest.by(9.0), [4]);
+        contest.granted(10.0, 0);
+        assert_eq!((contest.by(10.5), contest.due(12.5, &[0, 4])), (vec![4], Some(0)), "it had asked before");
+        contest.granted(13.0, 4);
+        assert_eq!((contest.by(13.0), contest.due(20.0, &[0, 4])), (vec![0, 2, 4], None));
+        contest.over(4);
+        assert_eq!(contest.by(21.0), [0, 2, 4], "it is free for all");
+    }
 
     #[test]
     fn who_may_keep_it_has_it_only_if_it_has_not_given_it_back() {
