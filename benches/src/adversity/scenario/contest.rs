@@ -20,6 +20,8 @@ pub(super) struct Contest {
     faults: BTreeSet<String>,
     /// When something was last done.
     touched: f64,
+    /// How often somebody was granted it.
+    grants: usize,
     /// Since when, as long as it has not been made to give it back.
     holder: Option<(usize, f64)>,
     /// Who has given it back, and since when it rests.
@@ -49,6 +51,11 @@ impl Contest {
         self.keeper = Some(node);
     }
 
+    /// Whether it has passed from one to the next.
+    pub(super) fn has_moved(&self) -> bool {
+        self.grants >= 2
+    }
+
     /// Whether the one that may keep it has it, and has not been made to give it back before.
     pub(super) fn is_kept(&self) -> bool {
         self.holder.is_some_and(|(holder, _)| self.keeper == Some(holder))
@@ -67,6 +74,7 @@ impl Contest {
 
     pub(super) fn granted(&mut self, at: f64, to: usize) {
         self.holder = Some((to, at));
+        self.grants += 1;
         self.kept |= self.keeper == Some(to);
         self.resting = self.resting.filter(|(by, _)| *by == to);
     }
@@ -105,8 +113,10 @@ mod tests {
         contest.let_keep(4);
         assert_eq!(contest.by(9.0), [4]);
         contest.granted(10.0, 0);
+        assert!(!contest.has_moved());
         assert_eq!((contest.by(10.5), contest.due(12.5, &[0, 4])), (vec![4], Some(0)), "it had asked before");
         contest.granted(13.0, 4);
+        assert!(contest.has_moved());
         assert_eq!((contest.by(13.0), contest.due(20.0, &[0, 4])), (vec![0, 2, 4], None));
         contest.over(4);
         assert_eq!(contest.by(21.0), [0, 2, 4], "it is free for all");

@@ -156,6 +156,10 @@ impl Stage {
         self.contest();
         // Left alone: detectors learn what is usual.
         self.wait(self.length(self.young_s(), self.young_s().min(3.0)));
+        // A lease that has not moved before the fault need not move after it.
+        if self.setting.contested {
+            self.wait_until(TURN_MAX_S, |stage| stage.contest.has_moved());
+        }
         Ok(())
     }
 
