@@ -28,8 +28,8 @@ pub struct Arguments {
     #[arg(long, value_name = "N", default_values_t = [100, 1000], value_parser = clap::value_parser!(u32).range(100..=100_000))]
     nodes: Vec<u32>,
 
-    /// Part a cluster of N nodes into halves for two minutes, and measure until all are one again, 100 to 10,000; repeatable
-    #[arg(long, value_name = "N", default_values_t = [100, 200], value_parser = clap::value_parser!(u32).range(100..=10_000))]
+    /// Part a cluster of N nodes into halves for two minutes, and measure until all are one again, 100 to 2,000; repeatable
+    #[arg(long, value_name = "N", default_values_t = [100, 200], value_parser = clap::value_parser!(u32).range(100..=2_000))]
     halves: Vec<u32>,
 
     /// Decides every random draw
@@ -108,7 +108,7 @@ mod tests {
         let parsed = |more: &[&str]| Arguments::try_parse_from(["scale"].iter().chain(more));
         assert_eq!(parsed(&[]).unwrap().nodes, [100, 1000]);
         assert_eq!(parsed(&["--nodes", "300", "--nodes", "100"]).unwrap().nodes, [300, 100]);
-        for wrong in [["--nodes", "99"], ["--nodes", "x"], ["--halves", "10001"]] {
+        for wrong in [["--nodes", "99"], ["--nodes", "x"], ["--halves", "2001"]] {
             let error = parsed(&wrong).unwrap_err().to_string();
             assert!(error.contains("is not in") || error.contains("invalid digit"), "{error}");
         }

@@ -53,7 +53,7 @@ impl Halves {
 
     /// Whether it keeps what is promised of any size.
     pub fn check(&self) -> Result<(), String> {
-        // A view has room for so many; and of large halves not all are buried within two minutes.
+        // A view has room for no more.
         let kept = self.one_again <= 20 * SECOND && self.dead >= (self.nodes / 2).min(GONE_MAX);
         kept.then_some(())
             .ok_or_else(|| format!("halves took more than 20 s, or not all of one died: {self:?}"))
