@@ -80,9 +80,10 @@ pub(crate) struct Args {
     /// Allow an address that other hosts can reach, although nothing tells members from strangers
     #[arg(long)]
     insecure: bool,
-    /// For tests: while this node holds a lease, append a line to this file every 20 ms, each after a check of the lease
-    #[arg(long, value_name = "FILE")]
-    pub(crate) write_log: Option<PathBuf>,
+    /// For tests: while this node holds a lease, write to the storage at this Unix-domain socket every 20 ms, each time after a
+    /// check of the lease
+    #[arg(long, value_name = "SOCKET")]
+    pub(crate) write_to: Option<PathBuf>,
     /// Print others' opinions too, not only this node's own
     #[arg(long)]
     pub(crate) opinions: bool,

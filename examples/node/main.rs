@@ -75,7 +75,7 @@ async fn run(args: &Args) -> anyhow::Result<()> {
         faults,
         printer,
         opinions: args.opinions,
-        write_log: args.write_log.clone(),
+        write_to: args.write_to.clone(),
         complain,
         complaints,
     };
@@ -103,7 +103,7 @@ struct Session {
     /// Whether others' opinions are printed too.
     opinions: bool,
     /// Where to write while holding a lease.
-    write_log: Option<PathBuf>,
+    write_to: Option<PathBuf>,
     /// What goes wrong in the background.
     complain: mpsc::Sender<String>,
     complaints: mpsc::Receiver<String>,
@@ -165,14 +165,14 @@ impl Session {
     /// Asks for a lease in the background and keeps it until it is over; events tell the rest.
     fn acquire(&self, name: String) {
         let (node, complain) = (self.node.clone(), self.complain.clone());
-        let write_log = self.write_log.clone();
+        let write_to = self.write_to.clone();
         tokio::spawn(async move {
             match node.acquire(name).await {
                 Ok(lease) => {
-                    if let Some(path) = write_log
+                    if let Some(path) = write_to
                         && let Err(error) = writer::write_while_held(&node, &lease, &path).await
                     {
-                        _ = complain.send(format!("--write-log {}: {error}", path.display())).await;
+                        _ = complain.send(format!("--write-to {}: {error:#}", path.display())).await;
                     }
                     lease.expired().await;
                 }

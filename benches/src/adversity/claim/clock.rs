@@ -63,7 +63,7 @@ mod tests {
             log.did(5.0, Deed::ClockStepped { node: 0, ahead_s: 3600 });
             log.did(9.0, Deed::ClockStepped { node: 0, ahead_s: 0 });
             for &(at, by, ahead_s) in writes {
-                log.says(at, by, Line::Wrote { name: "lock".into(), token: 1, ahead_s });
+                log.says(at, by, Line::Wrote { name: "lock".into(), token: 1, admitted: true, ahead_s });
             }
             steps_show(&log)
         };

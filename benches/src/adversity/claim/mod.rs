@@ -74,8 +74,8 @@ pub(crate) enum Claim {
     TokensIncrease,
     /// A gate that every holder passes with its token, again and again while it holds, refuses nobody.
     GateRefusesNobody,
-    /// By the file that all holders write to after a check: one holder at a time, tokens that grow, and no write that a gate before
-    /// the file would have refused.
+    /// By the storage that all holders write to after a check: one holder at a time, and its gate refuses no write but of one that
+    /// was stopped after the check.
     WritesInTurn,
     /// Holders of a lease write with at least so many different tokens: a lease that nobody gets shows nothing.
     LeaseUsed { tokens: usize },
@@ -185,7 +185,8 @@ impl Claim {
             Self::OneHolder => "no two nodes hold a lease at once".into(),
             Self::TokensIncrease => "tokens only grow".into(),
             Self::WritesInTurn => {
-                "holders write one after the other, and a gate would refuse no write".into()
+                "holders write one after the other, and the storage's gate refuses none that has not slept"
+                    .into()
             }
             Self::LeaseUsed { tokens } => {
                 format!("holders of a lease write, with {} at least", counted(*tokens, "token"))

@@ -10,6 +10,7 @@ mod helper;
 mod peer;
 mod proc_fs;
 mod process;
+mod storage;
 mod system;
 mod wall_clock;
 
@@ -21,7 +22,6 @@ pub(crate) use proc_fs::load;
 pub(crate) use system::System;
 pub(crate) use wall_clock::find_faketime;
 
-use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -34,6 +34,7 @@ use tempfile::TempDir;
 use super::network::Network;
 use super::observe::{Line, parse_write};
 use process::{Process, Text};
+use storage::Storage;
 use wall_clock::WallClocks;
 
 /// What a process is doing, as far as it was made to.
@@ -54,7 +55,7 @@ pub(crate) struct Call {
     pub(crate) voters: usize,
     /// Scheduling priority, 0 to 19; higher is less.
     pub(crate) nice: u8,
-    /// Whether holders of a lease write to a common file.
+    /// Whether holders of a lease write to a common storage.
     pub(crate) writes: bool,
     /// A directory for the state of one node instead of its usual one.
     pub(crate) data: Option<(usize, PathBuf)>,
@@ -92,6 +93,7 @@ pub(crate) struct Fleet {
     begun_wall: SystemTime,
     inbox: Receiver<(u32, Heard)>,
     outbox: Sender<(u32, Heard)>,
+    storage: Option<Storage>,
     /// Removed when this is dropped.
     data: TempDir,
 }
@@ -119,8 +121,9 @@ impl Fleet {
                 Some(WallClocks::new(library, data.path(), nodes)?)
             }
         };
+        let storage = call.writes.then(|| Storage::serve(data.path().join("storage"))).transpose()?;
         let (begun, begun_wall) = (Instant::now(), SystemTime::now());
-        Ok(Self { system, network, call, hosts, clocks, begun, begun_wall, inbox, outbox, data })
+        Ok(Self { system, network, call, hosts, clocks, begun, begun_wall, inbox, outbox, storage, data })
     }
 
     pub(crate) fn elapsed(&self) -> f64 {
@@ -165,18 +168,14 @@ impl Fleet {
         command.extend(self.clocks.iter().flat_map(|clocks| clocks.enter(node)));
         let data = self.data_of(node);
         command.extend(self.system.command(node, self.network.addr(node), &seeds, &data, self.voters()));
-        if self.call.writes {
-            command.extend(["--write-log".into(), self.writes().to_string_lossy().into_owned()]);
+        if let Some(storage) = &self.storage {
+            command.extend(["--write-to".into(), storage.path().to_string_lossy().into_owned()]);
         }
         let host = &mut self.hosts[node];
         host.life += 1;
         host.process = Some(Process::start(&command, node, host.life, self.begun, &self.outbox)?);
         host.state = State::Running;
         Ok(())
-    }
-
-    fn writes(&self) -> PathBuf {
-        self.data.path().join("writes")
     }
 
     /// Sets the wall clock of a node that has one of its own: ahead of the true time by so much.
@@ -186,15 +185,9 @@ impl Fleet {
 
     /// What holders of leases have written, in that order: who, what, when by this fleet's clock, and as it was.
     pub(crate) fn written(&self) -> anyhow::Result<Vec<(usize, Line, f64, String)>> {
-        if !self.call.writes {
-            return Ok(Vec::new());
-        }
-        let text = match std::fs::read_to_string(self.writes()) {
-            // Nobody held a lease; whether somebody must have is for a claim to say.
-            Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
-            text => text.context("cannot read what the holders of leases have written")?,
-        };
-        text.lines().map(|text| self.write(text).with_context(|| format!("`{text}` is no write"))).collect()
+        let written = self.storage.as_ref().map_or(Vec::new(), Storage::written);
+        let write = |text: &String| self.write(text).with_context(|| format!("`{text}` is no write"));
+        written.iter().map(write).collect()
     }
 
     fn write(&self, text: &str) -> Option<(usize, Line, f64, String)> {

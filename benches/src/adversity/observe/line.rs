@@ -47,11 +47,13 @@ pub(crate) enum Line {
         token: u64,
         state: LeaseState,
     },
-    /// Not said: written to the common file of all holders, at that moment, after a check. Writes stand at the end of a log, in the
-    /// order of the file. The moment is the true one: by so much the writer's clock was ahead.
+    /// Not said: written to the common storage of all holders, after a check at that moment, and whether its gate let it in. Writes
+    /// stand at the end of a log, in the order in which they came. The moment is the true one: by so much the writer's clock was
+    /// ahead.
     Wrote {
         name: String,
         token: u64,
+        admitted: bool,
         ahead_s: i64,
     },
     /// A command was not understood, or not obeyed.
@@ -131,7 +133,8 @@ pub(crate) fn parse(text: &str, nodes: usize) -> Line {
     }
 }
 
-/// Understands what a holder has written after the time: node, lease, token. By how much the node's clock was ahead is asked for.
+/// Understands what a holder has written after the time: node, lease, history, token, and what became of it. By how much the node's
+/// clock was ahead is asked for.
 pub(crate) fn parse_write(
     text: &str,
     nodes: usize,
@@ -139,8 +142,14 @@ pub(crate) fn parse_write(
 ) -> Option<(usize, Line)> {
     let mut words = text.split(' ');
     let by = index(words.next()?, nodes)?;
-    let (name, token) = (words.next()?.to_owned(), words.next()?.parse().ok()?);
-    Some((by, Line::Wrote { name, token, ahead_s: ahead_s(by)? }))
+    let (name, _genesis) = (words.next()?.to_owned(), words.next()?);
+    let token = words.next()?.parse().ok()?;
+    let admitted = match words.next()? {
+        "ok" => true,
+        "refused" => false,
+        _ => return None,
+    };
+    Some((by, Line::Wrote { name, token, admitted, ahead_s: ahead_s(by)? }))
 }
 
 /// The place of a node called `n1` to `nN`.
@@ -192,9 +201,14 @@ mod tests {
 
     #[test]
     fn writes_are_understood() {
-        let line = Line::Wrote { name: "lock".into(), token: 7, ahead_s: 60 };
-        assert_eq!(parse_write("n2 lock 7", 5, |by| (by == 1).then_some(60)), Some((1, line)));
-        assert_eq!(parse_write("n2 lock", 5, |_| Some(0)), None);
+        for (word, admitted) in [("ok", true), ("refused", false)] {
+            let line = Line::Wrote { name: "lock".into(), token: 7, admitted, ahead_s: 60 };
+            let text = format!("n2 lock 00ff 7 {word}");
+            assert_eq!(parse_write(&text, 5, |by| (by == 1).then_some(60)), Some((1, line)));
+        }
+        for strange in ["n2 lock 00ff 7", "n2 lock 00ff 7 perhaps", "n6 lock 00ff 7 ok"] {
+            assert_eq!(parse_write(strange, 5, |_| Some(0)), None);
+        }
     }
 
     #[test]
