@@ -72,6 +72,25 @@ fn voters_bury_a_dead_node() {
     assert_eq!(view.epoch.get(), 2, "suspended, and dead: nothing else was decided");
 }
 
+/// Whoever has started since it died cannot have heard it, and so does not suspect it; what it said last counts no more for that.
+#[test]
+fn what_a_dead_node_said_last_counts_for_nobody_who_never_heard_it() {
+    let restarts = |host| Fault::Crash { host, disk: false };
+    let scenario = Scenario::calm(1, 5, 100)
+        .with(40, 70, Fault::Net(Rule::Partition(vec![2, 3])))
+        .with(60, 200, Fault::Net(Rule::Partition(vec![3])))
+        .with(80, 199, Fault::Kill(3))
+        .with(90, 110, restarts(4))
+        .with(120, 140, restarts(1))
+        .with(150, 170, restarts(2));
+    let world = run(&scenario, false, &|_| {}).unwrap_or_else(|failure| panic!("{}", failure.what));
+    let observer = world.hosts[4].node.as_ref().expect("it is up");
+    let said = observer.suspicion(&world.hosts[0].id, world.hosts[4].now(world.now).boot);
+    let accuses =
+        |said: &gossip::Suspicion| said.observer == world.hosts[3].id && said.opinion == Opinion::Suspect;
+    assert!(said.iter().any(accuses), "it is still written: {said:?}");
+}
+
 /// S7: of two histories one is too many while anybody remembers the other. Of one that only lost disks knew nobody can (I1).
 #[test]
 fn a_second_history_is_caught_unless_every_trace_of_the_first_is_lost() {

@@ -35,6 +35,8 @@ pub(crate) struct Slot {
     pub(crate) opinions: Option<Arc<Opinions>>,
     /// How many observers publish that they suspect this incarnation.
     pub(crate) accusers: u16,
+    /// How many observers publish that they doubt it: these, and those who should hear it and never have.
+    pub(crate) doubters: u16,
 }
 
 /// The last record of a member that left, against older news of it.
@@ -165,7 +167,7 @@ impl Members {
             }
             self.left.remove(&key);
             self.lives.insert(record.identity.life().0, key);
-            let slot = Slot { record, opinions: None, accusers: 0 };
+            let slot = Slot { record, opinions: None, accusers: 0, doubters: 0 };
             self.digest.add(key, slot.hash(key));
             self.slots.insert(key.0, slot);
             self.recount(key);
@@ -299,18 +301,18 @@ impl Members {
         }
     }
 
-    /// Counts the accusers of a member afresh: opinions may have come before the record they are about.
+    /// Counts those who doubt a member afresh: opinions may have come before the record they are about.
     fn recount(&mut self, key: Key) {
         let Some(slot) = self.slots.get(key.0) else { return };
         let incarnation = slot.record.identity.incarnation;
-        let accusing = |o: &Key| {
-            let doubt =
-                self.slots.get(o.0).and_then(|slot| slot.opinions.as_ref()).and_then(|set| set.of(key));
-            doubt.is_some_and(|d| d.opinion == Opinion::Suspect && d.incarnation == incarnation)
-        };
-        let accusers = self.doubters.iter().filter(|o| accusing(o)).count() as u16;
+        let said = self.doubters.iter().filter_map(|o| self.slots.get(o.0)?.opinions.as_ref()?.of(key));
+        let (mut doubters, mut accusers) = (0, 0);
+        for doubt in said.filter(|doubt| doubt.incarnation == incarnation) {
+            doubters += 1;
+            accusers += u16::from(doubt.opinion == Opinion::Suspect);
+        }
         if let Some(slot) = self.slots.get_mut(key.0) {
-            slot.accusers = accusers;
+            (slot.accusers, slot.doubters) = (accusers, doubters);
         }
     }
 
@@ -371,15 +373,15 @@ impl Members {
     }
 }
 
-/// Applies a change to the number of accusers that a doubt touches, if it is an accusation of a present life.
+/// Applies a change to the numbers that a doubt touches, if it is about a present life.
 fn count(slots: &mut Trie<Slot>, doubt: &Doubt, change: impl Fn(u16) -> u16) {
-    if doubt.opinion != Opinion::Suspect {
-        return;
-    }
     if let Some(slot) = slots.get_mut(doubt.target.0)
         && slot.record.identity.incarnation == doubt.incarnation
     {
-        slot.accusers = change(slot.accusers);
+        slot.doubters = change(slot.doubters);
+        if doubt.opinion == Opinion::Suspect {
+            slot.accusers = change(slot.accusers);
+        }
     }
 }
 

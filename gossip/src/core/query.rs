@@ -20,8 +20,8 @@ pub struct Member {
     pub record: Arc<Record>,
     /// What this node thinks of it, if it is one of its observers.
     pub opinion: Option<Opinion>,
-    /// How many observers publish that they suspect it, without those who are suspected themselves, by this node or by two
-    /// others: what a dead node said last stays written until it returns.
+    /// How many observers publish that they suspect it, without those who are doubted themselves, by this node or by two
+    /// others: what a dead node said last stays written until it returns, and who has started since has never heard it.
     pub accusers: usize,
     /// The link to it, if this node is one of its observers and has heard it.
     pub link: Option<Link>,
@@ -77,10 +77,10 @@ impl Node {
     }
 
     fn credible_accusers(&self, target: Key) -> usize {
-        let suspected_here =
-            |key| self.peers.iter().any(|p| p.neighbour && p.key == key && p.opinion == Opinion::Suspect);
+        let doubted_here =
+            |key| self.peers.iter().any(|p| p.neighbour && p.key == key && p.opinion != Opinion::Trust);
         let credible = |observer: Key| {
-            self.members.of(observer).is_some_and(|slot| slot.accusers < 2) && !suspected_here(observer)
+            self.members.of(observer).is_some_and(|slot| slot.doubters < 2) && !doubted_here(observer)
         };
         let accusing =
             self.members.doubts_about(target).filter(|(_, doubt)| doubt.opinion == Opinion::Suspect);
