@@ -10,7 +10,7 @@ use std::time::Duration;
 use gossip::NodeId;
 use sim::SECOND;
 use sim::scale::acquainted::{acquainted, acquainted_by};
-use sim::scale::halves::Halves;
+use sim::scale::parted::Parted;
 use sim::scale::size::Size;
 use sim::world::{World, config};
 
@@ -25,9 +25,17 @@ fn cost_a_node_does_not_grow_up_to_a_thousand_nodes() {
 
 #[test]
 fn halves_of_two_hundred_that_each_changed_meet_again() {
-    let halves = Halves::measure(200, 1, &mut |_, _| ()).expect("they meet");
+    let halves = Parted::halves(200, 1, &mut |_, _| ()).expect("they meet");
     println!("{halves:?}");
     halves.check().expect("as promised");
+}
+
+#[test]
+fn a_rack_that_was_cut_off_finds_back() {
+    let rack = Parted::rack(240, 1, &mut |_, _| ()).expect("it finds back");
+    println!("{rack:?}");
+    assert_eq!(rack.dead, 101, "the whole rack, and the one that started again");
+    rack.check().expect("as promised");
 }
 
 #[test]

@@ -182,7 +182,8 @@ fn line(outcome: &Outcome) -> String {
         End::Skipped(why) => format!("{head} skipped: {why}\n"),
         End::Failed(why) => format!("{head} FAILED: {why}\n"),
         End::Played { judgements, .. } => {
-            let mut text = format!("{head} {:.0} s, load {}; {network}\n", outcome.seconds, outcome.load);
+            let (seconds, machine) = (outcome.seconds, outcome.machine());
+            let mut text = format!("{head} {seconds:.0} s, {machine}; {network}\n");
             for (claim, judgement) in judgements {
                 let (word, measured) = judgement.words();
                 text += &format!("    {word:<10} {}: {measured}\n", claim.text());

@@ -50,6 +50,17 @@ pub(crate) enum End {
 }
 
 impl Outcome {
+    /// What the machine had to do meanwhile, and how long its disk took for one small file at worst.
+    pub(crate) fn machine(&self) -> String {
+        let disk = match &self.end {
+            End::Played { log, .. } => log.disk_took(),
+            End::Failed(_) | End::Skipped(_) => None,
+        };
+        let disk =
+            disk.map_or(String::new(), |seconds| format!(", a write to its disk up to {seconds:.2} s"));
+        format!("load {}{disk}", self.load)
+    }
+
     /// Whether something was as it must not be. What peers do is reported and not judged: nobody promised it.
     pub(crate) fn is_failure(&self) -> bool {
         self.ours

@@ -7,7 +7,7 @@ use clap::Parser;
 
 use super::progress::Progress;
 use super::report::{self, Context, Results};
-use super::sim::scale::halves::Halves;
+use super::sim::scale::parted::Parted;
 use super::sim::scale::size::Size;
 use crate::command_line::command_line;
 
@@ -18,7 +18,8 @@ use crate::command_line::command_line;
 /// measurement, so that a run that is interrupted leaves what it had.
 ///
 /// On one core, 1,000 nodes take a quarter of a minute, 10,000 two to six minutes and 3 GB of memory, and 100,000 took fourteen minutes of
-/// processor time and 8 GB. Halves are dearer: 200 take ten seconds, 1,000 four minutes.
+/// processor time and 8 GB. Halves are dearer: 200 take ten seconds, 1,000 four minutes, and no more than 2,000 are offered, since every
+/// node has to learn something of every other, and they share none of it any more.
 ///
 /// Exit status: 0 if everything promised was kept, 1 if something was not or the run failed, 2 for bad arguments.
 #[derive(Debug, Parser)]
@@ -31,6 +32,10 @@ pub struct Arguments {
     /// Part a cluster of N nodes into halves for two minutes, and measure until all are one again, 100 to 2,000; repeatable
     #[arg(long, value_name = "N", default_values_t = [100, 200], value_parser = clap::value_parser!(u32).range(100..=2_000))]
     halves: Vec<u32>,
+
+    /// Cut a hundred nodes off from a cluster of N nodes for two minutes, and measure until all are one again, 200 to 10,000; repeatable
+    #[arg(long, value_name = "N", default_values_t = [1000], value_parser = clap::value_parser!(u32).range(200..=10_000))]
+    rack: Vec<u32>,
 
     /// Decides every random draw
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -47,12 +52,13 @@ pub struct Arguments {
 ///
 /// A report that cannot be written, or a cluster in which some news never reaches everybody.
 pub fn run(arguments: &Arguments) -> anyhow::Result<bool> {
-    let (nodes, halves) = (ascending(&arguments.nodes), ascending(&arguments.halves));
+    let [nodes, halves, racks] = [&arguments.nodes, &arguments.halves, &arguments.rack].map(|n| ascending(n));
     let context = Context { command: command_line("scale", std::env::args().skip(1)), seed: arguments.seed };
     let mut results = Results::default();
     // Before anything is measured in vain.
     report::write(&results, &context, &arguments.out)?;
-    let mut progress = Progress::new(work(&nodes, Size::takes) + work(&halves, Halves::takes));
+    let parted = work(&halves, Parted::takes) + work(&racks, Parted::takes);
+    let mut progress = Progress::new(work(&nodes, Size::takes) + parted);
     for nodes in nodes {
         progress.begin(format!("{nodes} nodes"), nodes, Size::takes(nodes));
         let size = Size::measure(nodes, arguments.seed, &mut |doing, done| progress.at(doing, done));
@@ -61,9 +67,16 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<bool> {
         report::write(&results, &context, &arguments.out)?;
     }
     for nodes in halves {
-        progress.begin(format!("halves of {nodes}"), nodes, Halves::takes(nodes));
-        let halves = Halves::measure(nodes, arguments.seed, &mut |doing, done| progress.at(doing, done));
+        progress.begin(format!("halves of {nodes}"), nodes, Parted::takes(nodes));
+        let halves = Parted::halves(nodes, arguments.seed, &mut |doing, done| progress.at(doing, done));
         results.halves.push(halves.map_err(|what| failed(&what, arguments))?);
+        progress.end();
+        report::write(&results, &context, &arguments.out)?;
+    }
+    for nodes in racks {
+        progress.begin(format!("a rack of {nodes}"), nodes, Parted::takes(nodes));
+        let rack = Parted::rack(nodes, arguments.seed, &mut |doing, done| progress.at(doing, done));
+        results.racks.push(rack.map_err(|what| failed(&what, arguments))?);
         progress.end();
         report::write(&results, &context, &arguments.out)?;
     }
@@ -108,7 +121,7 @@ mod tests {
         let parsed = |more: &[&str]| Arguments::try_parse_from(["scale"].iter().chain(more));
         assert_eq!(parsed(&[]).unwrap().nodes, [100, 1000]);
         assert_eq!(parsed(&["--nodes", "300", "--nodes", "100"]).unwrap().nodes, [300, 100]);
-        for wrong in [["--nodes", "99"], ["--nodes", "x"], ["--halves", "2001"]] {
+        for wrong in [["--nodes", "99"], ["--nodes", "x"], ["--halves", "2001"], ["--rack", "199"]] {
             let error = parsed(&wrong).unwrap_err().to_string();
             assert!(error.contains("is not in") || error.contains("invalid digit"), "{error}");
         }

@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use gossip::{Event, Identity, Incarnation, NodeId, Opinion, Record, Version};
+use gossip::core::Node;
+use gossip::{Event, Identity, Incarnation, NodeId, Opinion, Record, Suspicion, Version};
 
 use super::Nanos;
+use super::host::Host;
 use super::world::World;
 
 /// What must hold after every step.
@@ -163,38 +165,52 @@ fn awake_between(world: &World, host: usize, from: Nanos) -> Nanos {
 
 /// L2 and L4: everybody alive knows and trusts everybody alive, has their newest records, and nobody accuses them.
 pub fn converged(world: &World) -> Result<(), String> {
-    let up: Vec<usize> = (0..world.hosts.len()).filter(|&h| world.hosts[h].is_up()).collect();
-    for &host in &up {
-        let Some(node) = &world.hosts[host].node else { continue };
-        for &other in &up {
-            let id = &world.hosts[other].id;
-            let Some(member) = node.member(id) else { return Err(format!("n{host} does not know {id}")) };
-            let owned = world.hosts[other].node.as_ref().map(|n| n.record());
-            if owned != Some(&member.record) {
-                return Err(format!("n{host} has an old record of {id}: {:?}, not {owned:?}", member.record));
-            }
-            if member.opinion.is_some_and(|opinion| opinion != Opinion::Trust) || member.accusers > 0 {
-                return Err(format!("n{host} does not trust {id}: {member:?}"));
-            }
-            let now = world.hosts[host].now(world.now).boot;
-            if let Some(said) = node.suspicion(id, now).iter().find(|said| said.opinion != Opinion::Trust) {
-                let of_live = up.iter().any(|&h| world.hosts[h].id == said.observer);
-                if of_live {
-                    return Err(format!("n{host} still reads a doubt about {id}: {said:?}"));
-                }
-            }
+    (0..world.hosts.len()).try_for_each(|host| converged_at(world, host))
+}
+
+/// The same, as one of them sees it.
+pub fn converged_at(world: &World, host: usize) -> Result<(), String> {
+    match &world.hosts[host].node {
+        Some(node) if world.hosts[host].is_up() => {
+            trusts_all(world, host, node)?;
+            knows_no_other(world, host, node)
         }
-        for member in node.members() {
-            let id = &member.record.identity.id;
-            let Some(other) = world.hosts.iter().position(|h| h.id == *id) else {
-                return Err(format!("n{host} has a ghost: {id}"));
-            };
-            if world.hosts[other].left && !world.hosts[other].is_up() {
-                return Err(format!("n{host} has not noticed that {id} left"));
-            }
-            if world.hosts[other].node.is_none() && member.opinion == Some(Opinion::Trust) {
-                return Err(format!("n{host} still trusts {id}, which is dead"));
-            }
+        _ => Ok(()),
+    }
+}
+
+/// Whether a node has the newest records of all that are up, and reads no doubt of theirs about any.
+fn trusts_all(world: &World, host: usize, node: &Node) -> Result<(), String> {
+    let now = world.hosts[host].now(world.now).boot;
+    for other in world.hosts.iter().filter(|other| other.is_up()) {
+        let id = &other.id;
+        let Some(member) = node.member(id) else { return Err(format!("n{host} does not know {id}")) };
+        let owned = other.node.as_ref().map(Node::record);
+        if owned != Some(&member.record) {
+            return Err(format!("n{host} has an old record of {id}: {:?}, not {owned:?}", member.record));
+        }
+        if member.opinion.is_some_and(|opinion| opinion != Opinion::Trust) || member.accusers > 0 {
+            return Err(format!("n{host} does not trust {id}: {member:?}"));
+        }
+        let of_live = |observer: &NodeId| world.host_called(observer).is_some_and(Host::is_up);
+        let doubts = |said: &&Suspicion| said.opinion != Opinion::Trust && of_live(&said.observer);
+        if let Some(said) = node.suspicion(id, now).iter().find(doubts) {
+            return Err(format!("n{host} still reads a doubt about {id}: {said:?}"));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a node neither knows one that never was, nor has missed that one has left or is dead.
+fn knows_no_other(world: &World, host: usize, node: &Node) -> Result<(), String> {
+    for member in node.members() {
+        let id = &member.record.identity.id;
+        let Some(other) = world.host_called(id) else { return Err(format!("n{host} has a ghost: {id}")) };
+        if other.left && !other.is_up() {
+            return Err(format!("n{host} has not noticed that {id} left"));
+        }
+        if other.node.is_none() && member.opinion == Some(Opinion::Trust) {
+            return Err(format!("n{host} still trusts {id}, which is dead"));
         }
     }
     Ok(())

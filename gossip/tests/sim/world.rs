@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use gossip::core::quorum::Durable;
-use gossip::{Config, DATAGRAM_MAX, Event, Refusal, Standing, StorageId};
+use gossip::{Config, DATAGRAM_MAX, Event, NodeId, Refusal, Standing, StorageId};
 
 use super::host::{Host, Packet, SOCKET_BUFFER};
 use super::network::Network;
@@ -184,6 +184,12 @@ impl World {
         if let Some(log) = &mut self.log {
             let _ = writeln!(log, "{:>10.3} s  {}", now as f64 / 1e9, what());
         }
+    }
+
+    /// The host with this name.
+    pub fn host_called(&self, id: &NodeId) -> Option<&Host> {
+        let index: usize = id.as_str().strip_prefix('n')?.parse().ok()?;
+        self.hosts.get(index).filter(|host| host.id == *id)
     }
 
     /// The first three hosts' addresses, as a deployment would list them.

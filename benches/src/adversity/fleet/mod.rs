@@ -6,6 +6,7 @@
 
 mod build;
 mod cgroup;
+mod disk;
 mod helper;
 mod peer;
 mod proc_fs;
@@ -16,6 +17,7 @@ mod wall_clock;
 
 pub(crate) use build::{build_agent, find_node};
 pub(crate) use cgroup::{Cgroup, Throttling};
+pub(crate) use disk::Write;
 pub(crate) use helper::{Helper, parse_helper, run_helper};
 pub(crate) use peer::{PEERS, Peer};
 pub(crate) use proc_fs::load;
@@ -33,6 +35,7 @@ use tempfile::TempDir;
 
 use super::network::Network;
 use super::observe::{Line, parse_write};
+use disk::DiskWatch;
 use process::{Process, Text};
 use storage::Storage;
 use wall_clock::WallClocks;
@@ -94,6 +97,7 @@ pub(crate) struct Fleet {
     inbox: Receiver<(u32, Heard)>,
     outbox: Sender<(u32, Heard)>,
     storage: Option<Storage>,
+    disk: DiskWatch,
     /// Removed when this is dropped.
     data: TempDir,
 }
@@ -123,7 +127,21 @@ impl Fleet {
         };
         let storage = call.writes.then(|| Storage::serve(data.path().join("storage"))).transpose()?;
         let (begun, begun_wall) = (Instant::now(), SystemTime::now());
-        Ok(Self { system, network, call, hosts, clocks, begun, begun_wall, inbox, outbox, storage, data })
+        let disk = DiskWatch::begin(data.path(), begun);
+        Ok(Self {
+            system,
+            network,
+            call,
+            hosts,
+            clocks,
+            begun,
+            begun_wall,
+            inbox,
+            outbox,
+            storage,
+            disk,
+            data,
+        })
     }
 
     pub(crate) fn elapsed(&self) -> f64 {
@@ -188,6 +206,11 @@ impl Fleet {
         let written = self.storage.as_ref().map_or(Vec::new(), Storage::written);
         let write = |text: &String| self.write(text).with_context(|| format!("`{text}` is no write"));
         written.iter().map(write).collect()
+    }
+
+    /// Writes of this program to the disk of the nodes that took long.
+    pub(crate) fn slow_writes(&self) -> Vec<Write> {
+        self.disk.slow()
     }
 
     fn write(&self, text: &str) -> Option<(usize, Line, f64, String)> {

@@ -45,6 +45,10 @@ pub(crate) enum What {
         node: usize,
         datagrams: u64,
     },
+    /// A write to the disk on which the nodes keep their state, by the harness, took long.
+    DiskTook {
+        seconds: f64,
+    },
     /// The mean share of a processor that bare loops took, which do nothing but exchange heartbeats.
     BareLoops {
         count: usize,
@@ -178,6 +182,15 @@ impl Log {
             What::Dropped { node, datagrams } => Some((node, datagrams)),
             _ => None,
         })
+    }
+
+    /// The longest that the disk took, if that was long.
+    pub(crate) fn disk_took(&self) -> Option<f64> {
+        let took = self.entries.iter().filter_map(|entry| match entry.what {
+            What::DiskTook { seconds } => Some(seconds),
+            _ => None,
+        });
+        took.reduce(f64::max)
     }
 
     /// What bare loops took of a processor, if that was measured.

@@ -40,13 +40,13 @@ fn claims(outcomes: &[Outcome], text: &mut String) {
             End::Played { judgements, .. } => {
                 let _ = writeln!(
                     text,
-                    "\n### {name}, {repeat}\n\n{} {} nodes, {}, {:.0} s, load {}; [time line]({}.svg).\n\n\
+                    "\n### {name}, {repeat}\n\n{} {} nodes, {}, {:.0} s, {}; [time line]({}.svg).\n\n\
                      | claim | | measured |\n| --- | --- | --- |",
                     sentence(outcome.scenario.about),
                     outcome.nodes,
                     outcome.backend.word(),
                     outcome.seconds,
-                    outcome.load,
+                    outcome.machine(),
                     outcome.file_name()
                 );
                 for (claim, judgement) in judgements {

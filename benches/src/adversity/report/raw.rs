@@ -26,6 +26,7 @@ pub(super) fn packed(log: &Log) -> anyhow::Result<Vec<u8>> {
             What::Dropped { node, datagrams } => {
                 json!({ "at": at, "node": name(*node), "dropped": datagrams })
             }
+            What::DiskTook { seconds } => json!({ "at": at, "disk_took_s": seconds }),
             What::BareLoops { count, percent } => {
                 json!({ "at": at, "bare_loops": count, "cpu_percent": percent })
             }

@@ -100,6 +100,9 @@ impl Stage {
         for (by, line, at, raw) in self.fleet.written()? {
             self.log.push(at, What::Said { by, line, raw });
         }
+        for write in self.fleet.slow_writes() {
+            self.log.push(write.at, What::DiskTook { seconds: write.seconds });
+        }
         Ok(self.log)
     }
 

@@ -1,6 +1,6 @@
 //! The figures by name: what each is called in the table, the pictures and the CSV, and where it comes from.
 
-use super::super::sim::scale::halves::Halves;
+use super::super::sim::scale::parted::Parted;
 use super::super::sim::scale::size::Size;
 
 /// One figure of what was measured.
@@ -45,21 +45,28 @@ const SPREAD: Figure<Size> =
 pub(super) const DEAD: Figure<Size> =
     seconds("death_known_to_all", "death by verdict, known to all", |size| Some(time(size.dead)));
 
-pub(super) const ONE_AGAIN: Figure<Halves> =
-    seconds("one_again_after_halves", "one again after healing", |halves| Some(time(halves.one_again)));
-const DEATHS: Figure<Halves> = Figure {
-    name: "deaths_of_halves",
+pub(super) const ONE_AGAIN: Figure<Parted> =
+    seconds("one_again_after_healing", "one again after healing", |parted| Some(time(parted.one_again)));
+const CUT_OFF: Figure<Parted> = Figure {
+    name: "cut_off",
+    unit: "nodes",
+    label: "cut off",
+    decimals: 0,
+    of: |parted| Some(parted.cut_off as f64),
+};
+const DEATHS: Figure<Parted> = Figure {
+    name: "declared_dead_meanwhile",
     unit: "lives",
     label: "declared dead meanwhile",
     decimals: 0,
-    of: |halves| Some(halves.dead as f64),
+    of: |parted| Some(parted.dead as f64),
 };
 
 /// All of a size, in the order of the table.
 pub(super) const OF_SIZE: [Figure<Size>; 9] =
     [BYTES, DATAGRAMS, LONGEST, FOUNDED, JOINED, NEWCOMER, SUSPECTED, SPREAD, DEAD];
-/// All of halves.
-pub(super) const OF_HALVES: [Figure<Halves>; 2] = [ONE_AGAIN, DEATHS];
+/// All of parts that meet again.
+pub(super) const OF_PARTED: [Figure<Parted>; 3] = [CUT_OFF, ONE_AGAIN, DEATHS];
 
 const fn seconds<T>(name: &'static str, label: &'static str, of: fn(&T) -> Option<f64>) -> Figure<T> {
     Figure { name, unit: "s", label, decimals: 2, of }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::figure::{Figure, OF_HALVES, OF_SIZE};
+use super::figure::{Figure, OF_PARTED, OF_SIZE};
 use super::{Context, Results};
 use crate::number::grouped;
 
@@ -18,10 +18,11 @@ it; a crash when the last node knows that somebody suspects the node, or that it
 node has stored the view that says so. What the newcomer knows is looked at every 0.1 s,
 and not waited for with 50,000 nodes or more.";
 
-const HALVES: &str = "\
-Halves were apart for two minutes. In each one node in ten said something new, one started again, and the half with
-the voters declared the other dead. They are one again when all hold the same view, trust each other and have
-everybody's newest record; whether they are is looked at every 0.1 s.";
+const PARTED: &str = "\
+The parts were apart for two minutes. In each as many nodes said something new, one in ten of the smaller; one started again, and the part
+with the voters declared the other dead, of which a view has room for 512. They are one again when all hold the same view, trust each
+other and have everybody's newest record; of more than 2,000 nodes, those who were cut off and as many others. Whether they are is looked
+at every 0.1 s.";
 
 pub(super) fn summary(results: &Results, context: &Context, pictures: &[&str]) -> String {
     let mut text = format!("# Cost and speed against the size of a cluster\n\nRun: `{}`, ", context.command);
@@ -39,8 +40,8 @@ pub(super) fn summary(results: &Results, context: &Context, pictures: &[&str]) -
 /// The tables, each with what its columns mean.
 pub(crate) fn tables(results: &Results) -> String {
     let sizes: Vec<_> = results.sizes.iter().map(|size| (size.nodes, size)).collect();
-    let halves: Vec<_> = results.halves.iter().map(|halves| (halves.nodes, halves)).collect();
-    let tables = [(table(&sizes, &OF_SIZE), COST), (table(&halves, &OF_HALVES), HALVES)];
+    let parted: Vec<_> = results.parted().map(|parted| (parted.nodes, parted)).collect();
+    let tables = [(table(&sizes, &OF_SIZE), COST), (table(&parted, &OF_PARTED), PARTED)];
     let written = tables.iter().filter(|(table, _)| !table.is_empty());
     written.map(|(table, meaning)| format!("{table}\n{meaning}\n")).collect::<Vec<_>>().join("\n")
 }
@@ -78,7 +79,7 @@ mod tests {
         let text = tables(&results());
         assert!(text.contains("| 100 | 6000 | 100.0 | 1200 | 0.50 | 0.10 | 1.00 |"), "{text}");
         assert!(text.contains("| 1,000 | 6000 | 100.0 | 1200 | 0.50 | 0.10 | not waited for |"), "{text}");
-        assert!(text.contains("| 200 | 2.00 | 101 |"), "{text}");
+        assert!(text.contains("| 200 | 100 | 2.00 | 101 |\n| 1,000 | 100 | 1.00 | 101 |"), "{text}");
         assert_eq!(tables(&Results::default()), "");
     }
 

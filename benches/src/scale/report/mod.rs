@@ -13,7 +13,7 @@ use anyhow::anyhow;
 
 pub(super) use markdown::tables;
 
-use super::sim::scale::halves::Halves;
+use super::sim::scale::parted::Parted;
 use super::sim::scale::size::Size;
 use crate::out;
 
@@ -21,14 +21,20 @@ use crate::out;
 #[derive(Debug, Default)]
 pub(super) struct Results {
     pub(super) sizes: Vec<Size>,
-    pub(super) halves: Vec<Halves>,
+    pub(super) halves: Vec<Parted>,
+    pub(super) racks: Vec<Parted>,
 }
 
 impl Results {
+    /// All that were parted.
+    fn parted(&self) -> impl Iterator<Item = &Parted> {
+        self.halves.iter().chain(&self.racks)
+    }
+
     /// Which promises were not kept.
     pub(super) fn broken(&self) -> Vec<String> {
         let sizes = self.sizes.iter().map(|size| size.check(&self.sizes[0]));
-        sizes.chain(self.halves.iter().map(Halves::check)).filter_map(Result::err).collect()
+        sizes.chain(self.parted().map(Parted::check)).filter_map(Result::err).collect()
     }
 }
 
@@ -70,8 +76,9 @@ mod tests {
             spread: SECOND / 10,
             dead: SECOND / 3,
         };
-        let halves = Halves { nodes: 200, one_again: 2 * SECOND, dead: 101 };
-        Results { sizes: vec![size(100), size(1000)], halves: vec![halves] }
+        let halves = Parted { nodes: 200, cut_off: 100, one_again: 2 * SECOND, dead: 101 };
+        let rack = Parted { nodes: 1000, cut_off: 100, one_again: SECOND, dead: 101 };
+        Results { sizes: vec![size(100), size(1000)], halves: vec![halves], racks: vec![rack] }
     }
 
     #[test]
@@ -82,7 +89,7 @@ mod tests {
         results.halves[0].one_again = 30 * SECOND;
         let broken = results.broken();
         assert!(broken[0].starts_with("1000 nodes: bytes a node grow"), "{broken:?}");
-        assert!(broken[1].starts_with("halves took more than 20 s"), "{broken:?}");
+        assert!(broken[1].starts_with("parts took more than 20 s"), "{broken:?}");
     }
 
     #[test]
@@ -100,6 +107,6 @@ mod tests {
         write(&Results::default(), &context, directory.path()).unwrap();
         assert_eq!(files(), ["scale.csv", "summary.md"]);
         write(&results(), &context, directory.path()).unwrap();
-        assert_eq!(files(), ["1-cost.svg", "2-times.svg", "3-halves.svg", "scale.csv", "summary.md"]);
+        assert_eq!(files(), ["1-cost.svg", "2-times.svg", "3-parted.svg", "scale.csv", "summary.md"]);
     }
 }

@@ -25,8 +25,8 @@ pub(super) fn all(results: &Results) -> Drawn<Vec<(&'static str, String)>> {
         pictures.push(("1-cost.svg", cost(results)?));
         pictures.push(("2-times.svg", times(results)?));
     }
-    if !results.halves.is_empty() {
-        pictures.push(("3-halves.svg", halves(results)?));
+    if results.parted().next().is_some() {
+        pictures.push(("3-parted.svg", parted(results)?));
     }
     Ok(pictures)
 }
@@ -54,12 +54,17 @@ fn times(results: &Results) -> Drawn<String> {
     })
 }
 
-fn halves(results: &Results) -> Drawn<String> {
-    let points = results.halves.iter().map(|halves| (halves.nodes as f64, (ONE_AGAIN.of)(halves)));
-    let line = points.filter_map(|(nodes, value)| Some((nodes, value?))).collect();
-    let title = "How long until halves that were apart are one again";
+fn parted(results: &Results) -> Drawn<String> {
+    let line = |parted: &[super::Parted]| -> Line {
+        parted.iter().filter_map(|parted| Some((parted.nodes as f64, (ONE_AGAIN.of)(parted)?))).collect()
+    };
+    let lines = [(Style::nth(0), line(&results.halves)), (Style::nth(1), line(&results.racks))];
+    let names = [(Style::nth(0), "halves"), (Style::nth(1), "a hundred nodes and the rest")];
+    let title = "How long until parts that were apart are one again";
     sheet((PANEL.0 + LEGEND_WIDTH, PANEL.1), title, |body| {
-        panel(body, "seconds after healing", &[(Style::nth(0), line)], Some(1))
+        let (left, right) = body.split_horizontally(PANEL.0);
+        panel(&left, "seconds after healing", &lines, Some(1))?;
+        frame::legend(&right, 1, names.into_iter())
     })
 }
 

@@ -5,6 +5,6 @@
 //! of `benches` measures larger ones, and draws them.
 
 pub mod acquainted;
-pub mod halves;
+pub mod parted;
 pub mod size;
 pub mod watch;
