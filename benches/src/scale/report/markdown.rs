@@ -21,8 +21,7 @@ and not waited for with 50,000 nodes or more.";
 const PARTED: &str = "\
 The parts were apart for two minutes. In each as many nodes said something new, one in ten of the smaller; one started again, and the part
 with the voters declared the other dead, of which a view has room for 512. They are one again when all hold the same view, trust each
-other and have everybody's newest record; of more than 2,000 nodes, those who were cut off and as many others. Whether they are is looked
-at every 0.1 s.";
+other and have everybody's newest record; whether they are is looked at every 0.1 s.";
 
 pub(super) fn summary(results: &Results, context: &Context, pictures: &[&str]) -> String {
     let mut text = format!("# Cost and speed against the size of a cluster\n\nRun: `{}`, ", context.command);

@@ -15,8 +15,6 @@ const BEFORE: Nanos = 10 * SECOND;
 const LIMIT: Nanos = 60 * SECOND;
 /// How many nodes a rack has.
 pub const RACK: usize = 100;
-/// Up to so many nodes all are asked whether they know all; of more, those who were cut off and as many others.
-const ALL_ASKED: usize = 2_000;
 
 /// What became of parts that were apart for two minutes, in which each changed, and the part with the voters declared the
 /// other dead.
@@ -57,7 +55,7 @@ impl Parted {
         let dead = world.view(0).map_or(0, |view| view.gone.len());
         world.network.rules.clear();
         let healed = world.now;
-        let mut asking = Asking::new(nodes, cut_off);
+        let mut asking = Asking::default();
         while let Err(what) = asking.all_are_one(&world) {
             if world.now - healed >= LIMIT {
                 return Err(format!("{cut_off} of {nodes} cut off: not one again within a minute: {what}"));
@@ -89,31 +87,25 @@ fn change(world: &mut World, nodes: usize, cut_off: usize) {
     world.drain(13);
 }
 
-/// Whom to ask whether all are one again. One who says yes is asked again when all do.
+/// Who is to be asked next whether it knows and trusts everybody. One who says yes is asked again only when all do.
+#[derive(Default)]
 struct Asking {
-    hosts: Vec<usize>,
     next: usize,
 }
 
 impl Asking {
-    fn new(nodes: usize, cut_off: usize) -> Self {
-        let others = nodes - cut_off;
-        let step = if nodes > ALL_ASKED { others / cut_off.min(others) } else { 1 };
-        Self { hosts: (0..others).step_by(step).chain(others..nodes).collect(), next: 0 }
-    }
-
-    /// Whether all hold the same view, and those who are asked know and trust everybody.
+    /// Whether all hold the same view, and know and trust everybody.
     fn all_are_one(&mut self, world: &World) -> Result<(), String> {
         let up = world.hosts.iter().enumerate().filter(|(_, host)| host.is_up());
         let epoch = |host| world.view(host).map(|view| view.epoch);
         if let Some((index, _)) = up.into_iter().find(|&(index, _)| epoch(index) != epoch(0)) {
             return Err(format!("n{index} is at view {:?}, not {:?}", epoch(index), epoch(0)));
         }
-        while let Some(&host) = self.hosts.get(self.next) {
-            check::converged_at(world, host)?;
+        while self.next < world.hosts.len() {
+            check::converged_at(world, self.next)?;
             self.next += 1;
         }
         self.next = 0;
-        self.hosts.iter().try_for_each(|&host| check::converged_at(world, host))
+        check::converged(world)
     }
 }
