@@ -206,6 +206,12 @@ impl Log {
         self.deeds().any(|(_, deed)| matches!(deed, Deed::FaultBegins(fault) if fault.slow))
     }
 
+    /// Whether this one in particular was kept from it.
+    pub(crate) fn is_slow(&self, node: usize) -> bool {
+        let slows = |fault: &Fault| fault.slow && fault.sick.contains(&node);
+        self.deeds().any(|(_, deed)| matches!(deed, Deed::FaultBegins(fault) if slows(fault)))
+    }
+
     /// Whether anybody speaks of verdicts, so that claims about them can be judged.
     pub(crate) fn speaks_of_verdicts(&self) -> bool {
         self.said().any(|(_, _, line)| matches!(line, Line::Verdict { .. } | Line::View(_)))

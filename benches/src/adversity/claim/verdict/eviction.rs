@@ -43,6 +43,8 @@ pub(crate) fn steps_down_first(log: &Log) -> Judgement {
         match standing {
             // Where lines come late, its writes tell until when it held the lease.
             _ if holding && !log.lines_come_late() => return late("had not said that its lease was over"),
+            // It has no time to say it, and what it holds is void by its clock all the same.
+            Some((_, "in_quorum")) if log.is_slow(death.target) => {}
             Some((_, "in_quorum")) => return late("had not said that it was isolated"),
             Some((at, _)) => {
                 live += 1;
@@ -188,6 +190,19 @@ mod tests {
             log.verdict(6.1, 0, 4, "dead", 2);
             log.lease(6.2, 4, 1, LeaseState::Expired);
             assert_eq!(steps_down_first(&log).is_broken(), !slow);
+        }
+    }
+
+    #[test]
+    fn only_one_that_is_kept_from_running_need_not_say_that_it_is_isolated() {
+        for (sick, slow, broken) in [(4, true, false), (4, false, true), (3, true, true)] {
+            let mut log = healthy(5);
+            log.standing(1.0, 4, "in_quorum");
+            let fault = crate::adversity::observe::Fault { slow, sick: [sick].into(), ..Default::default() };
+            log.did(5.0, Deed::FaultBegins(fault));
+            log.verdict(8.0, 0, 4, "dead", 2);
+            log.standing(8.1, 4, "isolated");
+            assert_eq!(steps_down_first(&log).is_broken(), broken, "n{} {slow}", sick + 1);
         }
     }
 
