@@ -162,6 +162,22 @@ fn observers_that_do_not_agree_have_the_node_called() {
     assert_eq!(answer_on_testimony(&[Suspect, Suspect, Unsure, Unsure], false), (None, true, Some(Suspect)));
 }
 
+/// E1: of observers that do not agree one more or less decides, so an answer that is lost must not: the node has the last word.
+#[test]
+fn a_lost_testimony_does_not_decide_where_observers_do_not_agree() {
+    use Opinion::{Suspect, Trust};
+    let halves = [Suspect, Suspect, Suspect, Trust, Trust];
+    assert_eq!(answer_of_observers(6, &halves, true), (None, true, Some(Trust)));
+    assert_eq!(answer_of_observers(6, &halves, false), (None, true, Some(Suspect)));
+    let heard = [Trust, Trust, Trust, Suspect, Suspect];
+    assert_eq!(answer_of_observers(6, &heard, false), (None, true, Some(Trust)));
+    // Where nobody speaks against it, half are enough.
+    assert_eq!(answer_of_observers(6, &halves[..3], true), (Some(Suspect), false, None));
+    // And more than half of all are, whatever the others say.
+    let most = [Suspect, Suspect, Suspect, Trust, Suspect];
+    assert_eq!(answer_of_observers(6, &most, true), (Some(Suspect), false, None));
+}
+
 /// E1: that a call is not answered does not outweigh as many observers that hear the node as do not: else one lost datagram
 /// would have a node suspended that is well.
 #[test]

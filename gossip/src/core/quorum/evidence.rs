@@ -85,14 +85,13 @@ impl Inquiry {
         self.count(Opinion::Suspect) + self.count(Opinion::Trust)
     }
 
-    /// What more than half of those who answered say, if at least half of all have made up their minds. Whoever is unsure has
-    /// answered all the same: with some who hear the node and some who do not, its own answer is worth more.
+    /// What more than half of those who answered say, if at least half of all have made up their minds and nobody says the
+    /// opposite. Whoever is unsure has answered all the same. With some who hear the node and some who do not, its own answer is
+    /// worth more: else one that is lost on its way from an observer would decide.
     fn at_the_end(&self) -> Option<Opinion> {
-        if 2 * self.decided() < self.observers.len() {
-            None
-        } else {
-            self.more_than_half_of(self.answers.len())
-        }
+        let opinion = self.more_than_half_of(self.answers.len())?;
+        let agreed = self.count(opinion) == self.decided();
+        (agreed && 2 * self.decided() >= self.observers.len()).then_some(opinion)
     }
 
     /// What is to be made of it that the node did not answer a call either. The call or its answer may have been lost, so that
