@@ -249,6 +249,21 @@ mod tests {
     }
 
     #[test]
+    fn who_was_told_before_the_kill_that_a_node_is_gone_needs_not_hear_it_again() {
+        for (verdicts, broken) in [(&["dead"][..], false), (&["suspended", "alive"], true), (&[], true)] {
+            let mut log = healthy(3);
+            log.full_mesh = false;
+            for (n, verdict) in verdicts.iter().enumerate() {
+                log.verdict(4.0 + n as f64, 0, 2, verdict, n as u64 + 1);
+            }
+            log.says(4.0, 1, Line::Suspected(2));
+            log.did(8.0, Deed::Killed(2));
+            log.did(20.0, Deed::Mark("end"));
+            assert_eq!(detected(&log, 1.0, 0.6).is_broken(), broken, "{verdicts:?}");
+        }
+    }
+
+    #[test]
     fn a_fault_that_is_not_noticed_is_caught() {
         let mut log = healthy(3);
         log.fault(4.0, &[(0, 1)]);

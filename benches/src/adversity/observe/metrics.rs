@@ -66,16 +66,24 @@ fn first_suspected(beliefs: &Beliefs, observer: usize, target: usize, from: f64,
 }
 
 fn first_told(log: &Log, observer: usize, target: usize, from: f64, until: f64) -> Option<f64> {
-    let mut said = log.said().skip_while(|(t, ..)| *t < from).take_while(|(t, ..)| *t <= until);
-    // The news of a decision may come before that of the opinions behind it.
+    // Whether a line says so; none if it says nothing of that node.
     let tells = |line: &Line| match line {
-        Line::ToldOf(whom) => *whom == target,
-        Line::Verdict { target: whom, verdict, .. } => {
-            *whom == target && matches!(verdict.as_str(), "suspended" | "dead")
+        // The news of a decision may come before that of the opinions behind it.
+        Line::Verdict { target: whom, verdict, .. } if *whom == target => {
+            Some(matches!(verdict.as_str(), "suspended" | "dead"))
         }
-        _ => false,
+        Line::ToldOf(whom) if *whom == target => Some(true),
+        Line::Joined(whom) if *whom == target => Some(false),
+        _ => None,
     };
-    said.find(|(_, by, line)| *by == observer && tells(line)).map(|(t, ..)| t)
+    let said = || log.said().filter(|(_, by, _)| *by == observer);
+    // Links of many nodes are cut one after the other: that one of them is gone may be known before the last is.
+    let verdicts = said().take_while(|(t, ..)| *t < from).filter(|(_, _, l)| !matches!(l, Line::ToldOf(_)));
+    if verdicts.filter_map(|(_, _, line)| tells(line)).last() == Some(true) {
+        return Some(from);
+    }
+    let mut later = said().skip_while(|(t, ..)| *t < from).take_while(|(t, ..)| *t <= until);
+    later.find(|(_, _, line)| tells(line) == Some(true)).map(|(t, ..)| t)
 }
 
 /// How the survivors learnt that the quorum had declared a killed node dead.
