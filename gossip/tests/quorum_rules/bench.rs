@@ -82,6 +82,14 @@ impl Bench {
         self.quorum.handle_timeout(Now::from(self.now), &self.sees);
     }
 
+    /// The same in small steps, as timers would have it.
+    pub fn pass(&mut self, length: Duration) {
+        let until = self.now + length;
+        while self.now < until {
+            self.wait(Duration::from_millis(10).min(until - self.now));
+        }
+    }
+
     pub fn outputs(&mut self) -> Vec<Output> {
         std::iter::from_fn(|| self.quorum.poll_output()).collect()
     }

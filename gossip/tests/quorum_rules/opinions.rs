@@ -91,7 +91,7 @@ fn answer_of_observers(
     let mut called = false;
     let mut answer = |voter: &mut Bench| {
         let mut opinion = None;
-        voter.wait(200 * MS);
+        voter.pass(210 * MS);
         for output in voter.outputs() {
             match output {
                 Output::Send { message: Message::Answer { question: 2, opinion: said, .. }, .. } => {
@@ -125,8 +125,7 @@ fn testimony_from_before_a_suspension_is_not_waited_for_after_it() {
     voter.learn(Delta::Suspend(subjects("y", 1)));
     voter.write(true);
     voter.outputs();
-    voter.wait(200 * MS);
-    voter.wait(200 * MS);
+    voter.pass(420 * MS);
     let answers = |o: &Output| matches!(o, Output::Send { message: Message::Answer { question: 2, .. }, .. });
     assert!(!voter.outputs().iter().any(answers), "the question was put before the suspension");
 }
@@ -165,17 +164,48 @@ fn observers_that_do_not_agree_have_the_node_called() {
 /// E1: of observers that do not agree one more or less decides, so an answer that is lost must not: the node has the last word.
 #[test]
 fn a_lost_testimony_does_not_decide_where_observers_do_not_agree() {
-    use Opinion::{Suspect, Trust};
+    use Opinion::{Suspect, Trust, Unsure};
     let halves = [Suspect, Suspect, Suspect, Trust, Trust];
     assert_eq!(answer_of_observers(6, &halves, true), (None, true, Some(Trust)));
     assert_eq!(answer_of_observers(6, &halves, false), (None, true, Some(Suspect)));
     let heard = [Trust, Trust, Trust, Suspect, Suspect];
     assert_eq!(answer_of_observers(6, &heard, false), (None, true, Some(Trust)));
+    assert_eq!(
+        answer_of_observers(6, &[Suspect, Suspect, Suspect, Unsure, Unsure], true),
+        (None, true, Some(Trust))
+    );
     // Where nobody speaks against it, half are enough.
     assert_eq!(answer_of_observers(6, &halves[..3], true), (Some(Suspect), false, None));
     // And more than half of all are, whatever the others say.
     let most = [Suspect, Suspect, Suspect, Trust, Suspect];
     assert_eq!(answer_of_observers(6, &most, true), (Some(Suspect), false, None));
+}
+
+/// E1: who has not answered is asked again, so that testimony is not lost with one datagram.
+#[test]
+fn observers_that_do_not_answer_are_asked_again() {
+    let mut voter = Bench::new("b", 2, 1);
+    voter.sees.observers = (1..=4).map(Key).collect();
+    voter.hear(1, Message::Ask { question: 2, subject: subject("y", 1) });
+    let mut asked = Vec::new();
+    for _ in 0..25 {
+        let mut now = Vec::new();
+        for output in voter.outputs() {
+            if let Output::Send { to, message: Message::Inquire { question, .. } } = output {
+                now.push((to, question));
+            }
+        }
+        // Two of the four answer the first time, and one the second.
+        let answering = if asked.is_empty() { &now[..2.min(now.len())] } else { &now[..1.min(now.len())] };
+        for (observer, question) in answering {
+            let message = Message::Testimony { question: *question, opinion: Opinion::Trust };
+            let envelope = Envelope { genesis: voter.chain.genesis, from: disk(9), message };
+            voter.quorum.handle_message(Now::from(voter.now), &voter.sees, *observer, &envelope);
+        }
+        asked.extend((!now.is_empty()).then_some(now.len()));
+        voter.wait(10 * MS);
+    }
+    assert_eq!(asked, [4, 2], "with three of four that agree it is over");
 }
 
 /// E1: that a call is not answered does not outweigh as many observers that hear the node as do not: else one lost datagram
@@ -255,9 +285,9 @@ fn a_later_question_is_not_answered_with_testimony_from_before_it() {
     let mut voter = Bench::new("b", 2, 1);
     voter.sees.observers = (1..=4).map(Key).collect();
     voter.hear(1, Message::Ask { question: 2, subject: subject("y", 1) });
-    voter.wait(200 * MS);
+    voter.pass(200 * MS);
     voter.hear(1, Message::Ask { question: 3, subject: subject("y", 1) });
-    voter.wait(200 * MS);
+    voter.pass(220 * MS);
     let questions = |output: Output| match output {
         Output::Send { message: Message::Answer { question, .. }, .. } => Some(question),
         _ => None,
@@ -280,7 +310,7 @@ fn who_could_not_be_called_is_not_suspected_by_a_voter_that_has_just_started() {
                 voter.quorum.handle_uncallable(question);
             }
         }
-        voter.wait(200 * MS);
+        voter.pass(210 * MS);
         voter.outputs().into_iter().find_map(|output| match output {
             Output::Send { message: Message::Answer { opinion, .. }, .. } => Some(opinion),
             _ => None,

@@ -1,7 +1,8 @@
 //! Evidence from observers, where a cluster is too large for voters to see everybody themselves.
 //!
-//! A voter that is asked about somebody it does not observe asks those who do. Who does not answer leaves the count; if
-//! fewer than half answer, being perhaps dead together, or if they do not agree, the voter calls the node itself (E1).
+//! A voter that is asked about somebody it does not observe asks those who do, and again those who do not answer, until they
+//! leave the count. If fewer than half answer, being perhaps dead together, or if they do not agree, the voter calls the node
+//! itself (E1).
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -32,9 +33,10 @@ struct Inquiry {
     answers: BTreeMap<Key, Opinion>,
     /// Who waits for the outcome: voters, and their questions.
     askers: Vec<(Recipient, u32)>,
-    /// How often the node itself has been called, there being too few answers, or too different ones; and when that is over.
+    /// How often those observers were asked that have not answered.
+    asked: u32,
+    /// How often the node itself has been called, there being too few answers, or different ones.
     calls: u32,
-    called_until: Duration,
     /// Whether it could not be, because nobody here knows where it is.
     uncallable: bool,
 }
@@ -62,9 +64,9 @@ impl Inquiries {
 }
 
 impl Inquiry {
-    /// How often a node is called within a ballot timeout: it is not to be lost with one datagram, least of all one that all its
-    /// observers hear, and are unsure of.
-    const CALLS: u32 = 3;
+    /// How often observers are asked within a ballot timeout, and how often a node is called within another: neither their word nor
+    /// the node itself is to be lost with one datagram.
+    const TRIES: u32 = 3;
 
     fn count(&self, opinion: Opinion) -> usize {
         self.answers.values().filter(|&&said| said == opinion).count()
@@ -85,13 +87,14 @@ impl Inquiry {
         self.count(Opinion::Suspect) + self.count(Opinion::Trust)
     }
 
-    /// What more than half of those who answered say, if at least half of all have made up their minds and nobody says the
-    /// opposite. Whoever is unsure has answered all the same. With some who hear the node and some who do not, its own answer is
-    /// worth more: else one that is lost on its way from an observer would decide.
+    /// What all those say who answered, if they are at least half of all. Whoever is unsure has answered too: with some who hear the
+    /// node and some who do not, its own answer is worth more, and one more or less of theirs must not decide.
     fn at_the_end(&self) -> Option<Opinion> {
-        let opinion = self.more_than_half_of(self.answers.len())?;
-        let agreed = self.count(opinion) == self.decided();
-        (agreed && 2 * self.decided() >= self.observers.len()).then_some(opinion)
+        let all = self.answers.len();
+        let enough = 2 * all >= self.observers.len();
+        [Opinion::Suspect, Opinion::Trust]
+            .into_iter()
+            .find(|&opinion| enough && all > 0 && self.count(opinion) == all)
     }
 
     /// What is to be made of it that the node did not answer a call either. The call or its answer may have been lost, so that
@@ -122,20 +125,31 @@ impl<R: Register> Quorum<R> {
         }
         self.inquiries.next_question = self.inquiries.next_question.wrapping_add(1);
         let question = self.inquiries.next_question;
-        let observers = witness.observers(subject);
-        // Where there is nobody to ask, the node itself is called at once.
-        let wait = if observers.is_empty() { Duration::ZERO } else { self.settings.ballot_timeout };
-        let until = self.now.boot + wait;
-        for &observer in &observers {
+        let inquiry = Inquiry {
+            question,
+            until: self.now.boot,
+            observers: witness.observers(subject),
+            answers: BTreeMap::new(),
+            askers: vec![(asker, asked)],
+            asked: 0,
+            calls: 0,
+            uncallable: false,
+        };
+        self.inquiries.open.insert(subject.clone(), inquiry);
+        self.close_inquiries(witness);
+    }
+
+    /// Asks those observers that have not answered yet. Where there are none, the node itself is called at once.
+    fn ask_observers(&mut self, subject: &Subject) {
+        let Some(inquiry) = self.inquiries.open.get_mut(subject) else { return };
+        inquiry.asked += 1;
+        inquiry.until = self.now.boot + self.settings.ballot_timeout / Inquiry::TRIES;
+        let question = inquiry.question;
+        let silent = inquiry.observers.iter().filter(|observer| !inquiry.answers.contains_key(observer));
+        for observer in silent.copied().collect::<Vec<_>>() {
             let inquiry = Message::Inquire { question, subject: subject.clone() };
             self.send(Recipient::Member(observer), inquiry);
         }
-        let (answers, askers) = (BTreeMap::new(), vec![(asker, asked)]);
-        let (calls, called_until, uncallable) = (0, Duration::MAX, false);
-        let inquiry =
-            Inquiry { question, until, observers, answers, askers, calls, called_until, uncallable };
-        self.inquiries.open.insert(subject.clone(), inquiry);
-        self.close_inquiries(witness);
     }
 
     /// As an observer: says what this node observes itself, and nothing else. Of one that is heard and has long called itself
@@ -196,7 +210,7 @@ impl<R: Register> Quorum<R> {
         }
     }
 
-    /// Ends inquiries whose time is up, or calls the node itself.
+    /// Ends inquiries whose time is up, or asks once more, or calls the node itself.
     pub(super) fn close_inquiries(&mut self, witness: &dyn Witness) {
         let now = self.now.boot;
         let due = |inquiry: &Inquiry| inquiry.until <= now;
@@ -205,23 +219,21 @@ impl<R: Register> Quorum<R> {
         for subject in over {
             // It may be heard here by now.
             let own = self.voting().cloned().and_then(|view| self.opinion(&view, witness, &subject));
-            let Some(inquiry) = self.inquiries.open.get_mut(&subject) else { continue };
             let young = now < self.begun + self.settings.deaf_after;
-            let called = (inquiry.called_until <= now).then(|| match inquiry.unanswered() {
+            let Some(inquiry) = self.inquiries.open.get_mut(&subject) else { continue };
+            let asked = inquiry.asked >= Inquiry::TRIES || inquiry.observers.is_empty();
+            let agreed = asked.then(|| inquiry.at_the_end()).flatten();
+            let called = (inquiry.calls >= Inquiry::TRIES).then(|| match inquiry.unanswered() {
                 // It was not called at all, by a voter that has yet to learn who the members are.
                 Opinion::Suspect if inquiry.uncallable && young => Opinion::Unsure,
                 opinion => opinion,
             });
-            match own.or_else(|| inquiry.at_the_end()).or(called) {
+            match own.or(agreed).or(called) {
                 Some(opinion) => self.conclude(&subject, opinion),
+                None if !asked => self.ask_observers(&subject),
                 None => {
-                    if inquiry.calls == 0 {
-                        inquiry.called_until = now + self.settings.ballot_timeout;
-                    }
                     inquiry.calls += 1;
-                    let left = Inquiry::CALLS.saturating_sub(inquiry.calls);
-                    let rest = self.settings.ballot_timeout * left / Inquiry::CALLS;
-                    inquiry.until = inquiry.called_until.saturating_sub(rest);
+                    inquiry.until = now + self.settings.ballot_timeout / Inquiry::TRIES;
                     let question = inquiry.question;
                     self.outputs.push(Output::Call { member: subject.id.key(), question }, 0);
                 }
