@@ -72,14 +72,10 @@ impl Inquiry {
         self.answers.values().filter(|&&said| said == opinion).count()
     }
 
-    /// What more than half of so many say.
-    fn more_than_half_of(&self, all: usize) -> Option<Opinion> {
-        [Opinion::Suspect, Opinion::Trust].into_iter().find(|&opinion| 2 * self.count(opinion) > all)
-    }
-
-    /// What the observers say together, once nothing that is missing could change it.
+    /// What more than half of all observers say, once nothing that is missing could change it.
     fn settled(&self) -> Option<Opinion> {
-        self.more_than_half_of(self.observers.len())
+        let all = self.observers.len();
+        [Opinion::Suspect, Opinion::Trust].into_iter().find(|&opinion| 2 * self.count(opinion) > all)
     }
 
     /// How many have made up their minds.
