@@ -368,6 +368,44 @@ fn an_owner_that_voters_reach_again_is_not_lost_with_a_few_datagrams() {
     assert!(lost <= 5, "{lost} of 20 were lost");
 }
 
+/// The longest time, in ms, for which one of `guests` suspected n0 without a break while `until` had not come, told every 10 ms.
+fn longest_suspicion_ms(run: &mut Run<'_>, guests: std::ops::Range<usize>, until: sim::Nanos) -> u64 {
+    let name = gossip::NodeId::new("n0").expect("a name");
+    let (mut lasting_ms, mut longest_ms) = (vec![0; guests.end], 0);
+    while run.world.now < until {
+        let next = run.world.now + 10 * sim::MS;
+        while run.world.now < next {
+            run.step().unwrap_or_else(|failure| panic!("{}", failure.what));
+        }
+        for guest in guests.clone() {
+            let member = run.world.hosts[guest].node.as_ref().and_then(|node| node.member(&name));
+            let suspects = member.is_some_and(|member| member.opinion == Some(Opinion::Suspect));
+            lasting_ms[guest] = if suspects { lasting_ms[guest] + 10 } else { 0 };
+            longest_ms = longest_ms.max(lasting_ms[guest]);
+        }
+    }
+    longest_ms
+}
+
+/// A voter that hears one heartbeat in five of those who want leases answers them all the same: none of them, whom it does not
+/// observe itself, takes it for silent for long.
+#[test]
+fn a_voter_that_hears_little_of_its_guests_is_not_silent_to_them() {
+    let (voters, hosts) = (5, 24);
+    for seed in 1..11 {
+        let mut scenario = Scenario::calm(seed, hosts, 100).voters(voters);
+        for guest in voters..hosts {
+            scenario = scenario.with(20, 700, Fault::Lease(guest, guest as u8));
+        }
+        scenario = scenario.with(80, 680, Fault::Net(Rule::LossTo(0, 0.8)));
+        scenario.full_mesh_max = 8;
+        let mut run = Run::new(&scenario, false, &|_| {});
+        let longest_ms = longest_suspicion_ms(&mut run, voters..hosts, 68_000 * sim::MS);
+        println!("seed {seed}: {longest_ms} ms");
+        assert!(longest_ms <= 2_000, "seed {seed}: suspected for {longest_ms} ms");
+    }
+}
+
 /// While everybody is alone nobody has a majority, and when that ends nobody is missing.
 #[test]
 fn after_everybody_was_alone_nobody_is_dead() {

@@ -97,9 +97,10 @@ impl Node {
         self.read_verdicts();
     }
 
-    /// Whoever is no neighbour, and has stopped sending, is not answered any more.
+    /// Whoever is no neighbour, and has stopped sending, is not answered any more. Not soon: where little of what it sends
+    /// gets here, the silence would be held against this node.
     fn dismiss_guests(&mut self, now: Duration) {
-        let patience = 10 * self.config.interval;
+        let patience = 20 * self.config.interval;
         let gone = |p: &Peer| !p.neighbour && now.saturating_sub(p.last_sign()) > patience;
         while let Some(key) = self.peers.iter().find(|p| gone(p)).map(|p| p.key) {
             self.peers.remove(key);
@@ -153,7 +154,8 @@ impl Node {
         let now = self.now.boot;
         // Whoever has a view knows of a history, whoever it is and whomever it takes this node for.
         self.quorum.hear_of_history(beat.epoch);
-        let Some(at) = self.peers.position(frame.from) else {
+        let known = self.peers.position(frame.from).or_else(|| self.meet_again(from, frame.from, beat));
+        let Some(at) = known else {
             // Its news waits until it is known whose it is. Who only answers need not be known: were it asked, the
             // two would go on meeting and forgetting each other.
             if !beat.returning {
@@ -237,6 +239,16 @@ impl Node {
             self.form_opinion(at, Opinion::Trust, now);
             self.publish_opinions();
         }
+    }
+
+    /// Takes a member for a guest that is no peer and sends from where it lives: it was one until too much of what it sent was
+    /// lost, or the two differ about who is whose neighbour. Who it is need not be asked, and the answer could be lost too.
+    fn meet_again(&mut self, from: SocketAddr, life: Life, beat: &Heartbeat) -> Option<usize> {
+        let key = self.members.by_life(life).filter(|_| !beat.returning && !self.is_stopped())?;
+        let record =
+            self.members.of(key).map(|slot| slot.record.clone()).filter(|record| record.addr == from)?;
+        self.take_guest(&record);
+        self.peers.position(life)
     }
 
     /// Asks somebody unknown who it is, within limits.

@@ -249,7 +249,7 @@ impl Node {
     /// Answers the heartbeats of somebody who takes this node for a neighbour, whatever this node thinks.
     ///
     /// Not those of a life that is over: a welcome may have been on its way for long.
-    fn take_guest(&mut self, record: &Record) {
+    pub(super) fn take_guest(&mut self, record: &Record) {
         let key = record.identity.id.key();
         let lives = self.members.of(key).is_some_and(|slot| slot.record.identity == record.identity);
         if lives && self.peers.by_key(key).is_none() {
