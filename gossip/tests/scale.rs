@@ -8,11 +8,11 @@ mod sim;
 use std::time::Duration;
 
 use gossip::NodeId;
-use sim::SECOND;
 use sim::scale::acquainted::{acquainted, acquainted_by};
+use sim::scale::bootstrap::Bootstrap;
 use sim::scale::parted::Parted;
 use sim::scale::size::Size;
-use sim::world::{World, config};
+use sim::world::config;
 
 #[test]
 fn cost_a_node_does_not_grow_up_to_a_thousand_nodes() {
@@ -39,21 +39,11 @@ fn a_rack_that_was_cut_off_finds_back() {
 }
 
 #[test]
-fn a_hundred_nodes_that_start_together_find_each_other() {
-    let mut world = World::new(config(100).build().expect("valid"), 100, 5);
-    world.start_all();
-    let start = world.now;
-    let complete = |world: &World| {
-        world.hosts.iter().filter_map(|h| h.node.as_ref()).all(|node| node.members().count() == 100)
-    };
-    while !complete(&world) {
-        world.run_for(Duration::from_millis(100));
-        assert!(world.now - start < 60 * SECOND, "not within a minute");
-    }
-    println!("complete after {:.1} s", (world.now - start) as f64 / 1e9);
-    world.run_for(Duration::from_secs(10));
-    if let Err(what) = sim::check::converged(&world) {
-        panic!("{what}");
+fn strangers_that_start_together_find_each_other() {
+    for nodes in [100, 300] {
+        let strangers = Bootstrap::measure(nodes, 5, &mut |_, _| ()).expect("they meet");
+        println!("{strangers:?}");
+        strangers.check().expect("as promised");
     }
 }
 

@@ -7,19 +7,22 @@ use clap::Parser;
 
 use super::progress::Progress;
 use super::report::{self, Context, Results};
+use super::sim::Nanos;
+use super::sim::scale::bootstrap::Bootstrap;
 use super::sim::scale::parted::Parted;
 use super::sim::scale::size::Size;
+use super::sim::scale::watch::Watch;
 use crate::command_line::command_line;
 
 /// Measures simulated clusters of different sizes, and draws what a node costs and how fast news is there.
 ///
 /// The nodes are the real core of `gossip`, on a calm simulated network and on virtual time: the figures do not depend on the
-/// machine. Writes scale.csv (every figure), summary.md (tables) and up to three pictures (SVG) into --out, anew after each
+/// machine. Writes scale.csv (every figure), summary.md (tables) and up to four pictures (SVG) into --out, anew after each
 /// measurement, so that a run that is interrupted leaves what it had.
 ///
 /// On one core, 1,000 nodes take a quarter of a minute, 10,000 two to six minutes and 3 GB of memory, and 100,000 took fourteen minutes of
-/// processor time and 8 GB. Parts that meet again are dearer, since nodes that have learnt different things share no memory any more:
-/// halves of 200 take ten seconds, those of 1,000 four minutes, and a rack of 1,000 three.
+/// processor time and 8 GB. Strangers, and parts that meet again, are dearer, since nodes that have learnt different things share no memory
+/// any more: 300 strangers and halves of 200 take ten seconds, halves of 1,000 four minutes, a rack of 1,000 three, and 1,000 strangers one.
 ///
 /// Exit status: 0 if everything promised was kept, 1 if something was not or the run failed, 2 for bad arguments.
 #[derive(Debug, Parser)]
@@ -28,6 +31,10 @@ pub struct Arguments {
     /// Measure cost, founding, a join and a crash in a cluster of N nodes, 100 to 100,000; repeatable
     #[arg(long, value_name = "N", default_values_t = [100, 1000], value_parser = clap::value_parser!(u32).range(100..=100_000))]
     nodes: Vec<u32>,
+
+    /// Start N strangers at once, who know three addresses, and measure until all know all, 100 to 2,000; repeatable
+    #[arg(long, value_name = "N", default_values_t = [100, 300], value_parser = clap::value_parser!(u32).range(100..=2_000))]
+    bootstrap: Vec<u32>,
 
     /// Part a cluster of N nodes into halves for two minutes, and measure until all are one again, 100 to 2,000; repeatable
     #[arg(long, value_name = "N", default_values_t = [100, 200], value_parser = clap::value_parser!(u32).range(100..=2_000))]
@@ -52,42 +59,71 @@ pub struct Arguments {
 ///
 /// A report that cannot be written, or a cluster in which some news never reaches everybody.
 pub fn run(arguments: &Arguments) -> anyhow::Result<bool> {
-    let [nodes, halves, racks] = [&arguments.nodes, &arguments.halves, &arguments.rack].map(|n| ascending(n));
-    let context = Context { command: command_line("scale", std::env::args().skip(1)), seed: arguments.seed };
-    let mut results = Results::default();
+    let sizes =
+        [&arguments.nodes, &arguments.bootstrap, &arguments.halves, &arguments.rack].map(|n| ascending(n));
+    let [nodes, strangers, halves, racks] = sizes;
+    let before = work(&nodes, Size::takes) + work(&strangers, Bootstrap::takes);
+    let mut run = Run::new(arguments, before + work(&halves, Parted::takes) + work(&racks, Parted::takes));
     // Before anything is measured in vain.
-    report::write(&results, &context, &arguments.out)?;
-    let parted = work(&halves, Parted::takes) + work(&racks, Parted::takes);
-    let mut progress = Progress::new(work(&nodes, Size::takes) + parted);
-    for nodes in nodes {
-        progress.begin(format!("{nodes} nodes"), nodes, Size::takes(nodes));
-        let size = Size::measure(nodes, arguments.seed, &mut |doing, done| progress.at(doing, done));
-        results.sizes.push(size.map_err(|what| failed(&what, arguments))?);
-        progress.end();
-        report::write(&results, &context, &arguments.out)?;
-    }
-    for nodes in halves {
-        progress.begin(format!("halves of {nodes}"), nodes, Parted::takes(nodes));
-        let halves = Parted::halves(nodes, arguments.seed, &mut |doing, done| progress.at(doing, done));
-        results.halves.push(halves.map_err(|what| failed(&what, arguments))?);
-        progress.end();
-        report::write(&results, &context, &arguments.out)?;
-    }
-    for nodes in racks {
-        progress.begin(format!("a rack of {nodes}"), nodes, Parted::takes(nodes));
-        let rack = Parted::rack(nodes, arguments.seed, &mut |doing, done| progress.at(doing, done));
-        results.racks.push(rack.map_err(|what| failed(&what, arguments))?);
-        progress.end();
-        report::write(&results, &context, &arguments.out)?;
-    }
-    progress.finish();
-    print!("{}", report::tables(&results));
-    let broken = results.broken();
+    run.write()?;
+    run.each(&nodes, "{} nodes", Size::takes, Size::measure, |results| &mut results.sizes)?;
+    run.each(&strangers, "{} strangers", Bootstrap::takes, Bootstrap::measure, |results| {
+        &mut results.bootstraps
+    })?;
+    run.each(&halves, "halves of {}", Parted::takes, Parted::halves, |results| &mut results.halves)?;
+    run.each(&racks, "a rack of {}", Parted::takes, Parted::rack, |results| &mut results.racks)?;
+    run.progress.finish();
+    print!("{}", report::tables(&run.results));
+    let broken = run.results.broken();
     for what in &broken {
         eprintln!("not as promised: {what}");
     }
     println!("\nWritten to {}", arguments.out.display());
     Ok(broken.is_empty())
+}
+
+/// Measures one cluster of so many nodes.
+type Measure<T> = fn(usize, u64, Watch<'_>) -> Result<T, String>;
+
+/// A run, and what it has measured so far.
+struct Run<'a> {
+    arguments: &'a Arguments,
+    context: Context,
+    results: Results,
+    progress: Progress,
+}
+
+impl<'a> Run<'a> {
+    fn new(arguments: &'a Arguments, work: u64) -> Self {
+        let command = command_line("scale", std::env::args().skip(1));
+        let context = Context { command, seed: arguments.seed };
+        Self { arguments, context, results: Results::default(), progress: Progress::new(work) }
+    }
+
+    /// Writes the report as far as it goes.
+    fn write(&self) -> anyhow::Result<()> {
+        report::write(&self.results, &self.context, &self.arguments.out)
+    }
+
+    /// Measures each of these sizes, from the smallest on.
+    fn each<T>(
+        &mut self,
+        sizes: &[usize],
+        what: &str,
+        takes: fn(usize) -> Nanos,
+        measure: Measure<T>,
+        among: fn(&mut Results) -> &mut Vec<T>,
+    ) -> anyhow::Result<()> {
+        for &nodes in sizes {
+            self.progress.begin(what.replace("{}", &nodes.to_string()), nodes, takes(nodes));
+            let measured =
+                measure(nodes, self.arguments.seed, &mut |doing, done| self.progress.at(doing, done));
+            among(&mut self.results).push(measured.map_err(|what| failed(&what, self.arguments))?);
+            self.progress.end();
+            self.write()?;
+        }
+        Ok(())
+    }
 }
 
 /// Of all sizes together, if each goes so far.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::Results;
-use super::figure::{Figure, OF_PARTED, OF_SIZE};
+use super::figure::{Figure, OF_BOOTSTRAP, OF_PARTED, OF_SIZE};
 
 pub(super) fn figures(results: &Results, seed: u64) -> String {
     let mut text = String::from("nodes,seed,figure,value,unit\n");
@@ -12,6 +12,9 @@ pub(super) fn figures(results: &Results, seed: u64) -> String {
     }
     for parted in results.parted() {
         rows(parted.nodes, seed, parted, &OF_PARTED, &mut text);
+    }
+    for bootstrap in &results.bootstraps {
+        rows(bootstrap.nodes, seed, bootstrap, &OF_BOOTSTRAP, &mut text);
     }
     text
 }
@@ -33,10 +36,11 @@ mod tests {
     #[test]
     fn every_figure_has_a_row_with_its_unit() {
         let text = figures(&results(), 7);
-        assert_eq!(text.lines().count(), 1 + 2 * 9 - 1 + 2 * 3);
+        assert_eq!(text.lines().count(), 1 + 2 * 9 - 1 + 2 * 3 + 3);
         assert!(text.contains("\n1000,7,bytes,6000,B/s\n"), "{text}");
         assert!(text.contains("\n200,7,one_again_after_healing,2,s\n"), "{text}");
         assert!(text.contains("\n100,7,newcomer_knows_all,1,s\n"), "{text}");
+        assert!(text.contains("\n300,7,strangers_know_all,4,s\n"), "{text}");
         assert!(!text.contains("\n1000,7,newcomer_knows_all"), "it was not waited for: {text}");
     }
 }

@@ -1,5 +1,6 @@
 //! The figures by name: what each is called in the table, the pictures and the CSV, and where it comes from.
 
+use super::super::sim::scale::bootstrap::Bootstrap;
 use super::super::sim::scale::parted::Parted;
 use super::super::sim::scale::size::Size;
 
@@ -62,11 +63,25 @@ const DEATHS: Figure<Parted> = Figure {
     of: |parted| Some(parted.dead as f64),
 };
 
+pub(super) const STRANGERS_KNOW: Figure<Bootstrap> =
+    seconds("strangers_know_all", "all know all", |bootstrap| Some(time(bootstrap.complete)));
+pub(super) const STRANGERS_FOUNDED: Figure<Bootstrap> =
+    seconds("strangers_hold_a_view", "first view at all", |bootstrap| Some(time(bootstrap.founded)));
+const STRANGERS_SENT: Figure<Bootstrap> = Figure {
+    name: "strangers_sent",
+    unit: "B",
+    label: "sent by a node until then",
+    decimals: 0,
+    of: |bootstrap| Some(bootstrap.bytes),
+};
+
 /// All of a size, in the order of the table.
 pub(super) const OF_SIZE: [Figure<Size>; 9] =
     [BYTES, DATAGRAMS, LONGEST, FOUNDED, JOINED, NEWCOMER, SUSPECTED, SPREAD, DEAD];
 /// All of parts that meet again.
 pub(super) const OF_PARTED: [Figure<Parted>; 3] = [CUT_OFF, ONE_AGAIN, DEATHS];
+/// All of strangers that start together.
+pub(super) const OF_BOOTSTRAP: [Figure<Bootstrap>; 3] = [STRANGERS_KNOW, STRANGERS_FOUNDED, STRANGERS_SENT];
 
 const fn seconds<T>(name: &'static str, label: &'static str, of: fn(&T) -> Option<f64>) -> Figure<T> {
     Figure { name, unit: "s", label, decimals: 2, of }

@@ -2,14 +2,14 @@
 
 use std::fmt::Write as _;
 
-use super::figure::{Figure, OF_PARTED, OF_SIZE};
+use super::figure::{Figure, OF_BOOTSTRAP, OF_PARTED, OF_SIZE};
 use super::{Context, Results};
 use crate::number::grouped;
 
 const ABOUT: &str = "\
 **Simulated**: the real core of `gossip` on virtual time, so the figures do not depend on the machine. One-way delays
 of 0.1 to 1 ms without order and without loss, a heartbeat every 100 ms, all options at their defaults, five voters.
-One join, one crash and one partition were measured of each size.";
+Each was measured once of each size.";
 
 const COST: &str = "\
 What is sent are UDP payloads, over ten seconds in which nothing happens, or two of 50,000 nodes or more. All nodes start
@@ -22,6 +22,10 @@ const PARTED: &str = "\
 The parts were apart for two minutes. In each as many nodes said something new, one in ten of the smaller; one started again, and the part
 with the voters declared the other dead, of which a view has room for 512. They are one again when all hold the same view, trust each
 other and have everybody's newest record; whether they are is looked at every 0.1 s.";
+
+const BOOTSTRAP: &str = "\
+All nodes start at the same moment, know nothing but the addresses of the same three of them, and five are the founders. How many others each
+of them knows, and whether it holds a view, is looked at every 0.1 s; what is sent are UDP payloads.";
 
 pub(super) fn summary(results: &Results, context: &Context, pictures: &[&str]) -> String {
     let mut text = format!("# Cost and speed against the size of a cluster\n\nRun: `{}`, ", context.command);
@@ -40,7 +44,13 @@ pub(super) fn summary(results: &Results, context: &Context, pictures: &[&str]) -
 pub(crate) fn tables(results: &Results) -> String {
     let sizes: Vec<_> = results.sizes.iter().map(|size| (size.nodes, size)).collect();
     let parted: Vec<_> = results.parted().map(|parted| (parted.nodes, parted)).collect();
-    let tables = [(table(&sizes, &OF_SIZE), COST), (table(&parted, &OF_PARTED), PARTED)];
+    let bootstraps: Vec<_> =
+        results.bootstraps.iter().map(|bootstrap| (bootstrap.nodes, bootstrap)).collect();
+    let tables = [
+        (table(&sizes, &OF_SIZE), COST),
+        (table(&bootstraps, &OF_BOOTSTRAP), BOOTSTRAP),
+        (table(&parted, &OF_PARTED), PARTED),
+    ];
     let written = tables.iter().filter(|(table, _)| !table.is_empty());
     written.map(|(table, meaning)| format!("{table}\n{meaning}\n")).collect::<Vec<_>>().join("\n")
 }
@@ -79,6 +89,7 @@ mod tests {
         assert!(text.contains("| 100 | 6000 | 100.0 | 1200 | 0.50 | 0.10 | 1.00 |"), "{text}");
         assert!(text.contains("| 1,000 | 6000 | 100.0 | 1200 | 0.50 | 0.10 | not waited for |"), "{text}");
         assert!(text.contains("| 200 | 100 | 2.00 | 101 |\n| 1,000 | 100 | 1.00 | 101 |"), "{text}");
+        assert!(text.contains("| 300 | 4.00 | 1.00 | 200000 |"), "{text}");
         assert_eq!(tables(&Results::default()), "");
     }
 

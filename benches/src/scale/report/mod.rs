@@ -13,6 +13,7 @@ use anyhow::anyhow;
 
 pub(super) use markdown::tables;
 
+use super::sim::scale::bootstrap::Bootstrap;
 use super::sim::scale::parted::Parted;
 use super::sim::scale::size::Size;
 use crate::out;
@@ -21,6 +22,7 @@ use crate::out;
 #[derive(Debug, Default)]
 pub(super) struct Results {
     pub(super) sizes: Vec<Size>,
+    pub(super) bootstraps: Vec<Bootstrap>,
     pub(super) halves: Vec<Parted>,
     pub(super) racks: Vec<Parted>,
 }
@@ -34,7 +36,8 @@ impl Results {
     /// Which promises were not kept.
     pub(super) fn broken(&self) -> Vec<String> {
         let sizes = self.sizes.iter().map(|size| size.check(&self.sizes[0]));
-        sizes.chain(self.parted().map(Parted::check)).filter_map(Result::err).collect()
+        let others = self.bootstraps.iter().map(Bootstrap::check).chain(self.parted().map(Parted::check));
+        sizes.chain(others).filter_map(Result::err).collect()
     }
 }
 
@@ -78,7 +81,13 @@ mod tests {
         };
         let halves = Parted { nodes: 200, cut_off: 100, one_again: 2 * SECOND, dead: 101 };
         let rack = Parted { nodes: 1000, cut_off: 100, one_again: SECOND, dead: 101 };
-        Results { sizes: vec![size(100), size(1000)], halves: vec![halves], racks: vec![rack] }
+        let bootstrap = Bootstrap { nodes: 300, complete: 4 * SECOND, founded: SECOND, bytes: 200_000.0 };
+        Results {
+            sizes: vec![size(100), size(1000)],
+            bootstraps: vec![bootstrap],
+            halves: vec![halves],
+            racks: vec![rack],
+        }
     }
 
     #[test]
@@ -87,9 +96,11 @@ mod tests {
         assert_eq!(results.broken(), Vec::<String>::new());
         results.sizes[1].bytes *= 2.0;
         results.halves[0].one_again = 30 * SECOND;
+        results.bootstraps[0].complete = 30 * SECOND;
         let broken = results.broken();
         assert!(broken[0].starts_with("1000 nodes: bytes a node grow"), "{broken:?}");
-        assert!(broken[1].starts_with("parts took more than 20 s"), "{broken:?}");
+        assert!(broken[1].starts_with("strangers took more than 20 s"), "{broken:?}");
+        assert!(broken[2].starts_with("parts took more than 20 s"), "{broken:?}");
     }
 
     #[test]
@@ -107,6 +118,9 @@ mod tests {
         write(&Results::default(), &context, directory.path()).unwrap();
         assert_eq!(files(), ["scale.csv", "summary.md"]);
         write(&results(), &context, directory.path()).unwrap();
-        assert_eq!(files(), ["1-cost.svg", "2-times.svg", "3-parted.svg", "scale.csv", "summary.md"]);
+        assert_eq!(
+            files(),
+            ["1-cost.svg", "2-times.svg", "3-bootstrap.svg", "4-parted.svg", "scale.csv", "summary.md"]
+        );
     }
 }

@@ -4,8 +4,11 @@
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::Results;
-use super::figure::{BYTES, DATAGRAMS, DEAD, FOUNDED, Figure, JOINED, NEWCOMER, ONE_AGAIN, SUSPECTED};
+use super::figure::{
+    BYTES, DATAGRAMS, DEAD, FOUNDED, Figure, JOINED, NEWCOMER, ONE_AGAIN, STRANGERS_FOUNDED, STRANGERS_KNOW,
+    SUSPECTED,
+};
+use super::{Bootstrap, Parted, Results, Size};
 use crate::plot::axis::{Decades, decades};
 use crate::plot::frame::{self, FONT};
 use crate::plot::style::Style;
@@ -25,8 +28,11 @@ pub(super) fn all(results: &Results) -> Drawn<Vec<(&'static str, String)>> {
         pictures.push(("1-cost.svg", cost(results)?));
         pictures.push(("2-times.svg", times(results)?));
     }
+    if !results.bootstraps.is_empty() {
+        pictures.push(("3-bootstrap.svg", bootstrap(results)?));
+    }
     if results.parted().next().is_some() {
-        pictures.push(("3-parted.svg", parted(results)?));
+        pictures.push(("4-parted.svg", parted(results)?));
     }
     Ok(pictures)
 }
@@ -54,22 +60,37 @@ fn times(results: &Results) -> Drawn<String> {
     })
 }
 
+fn bootstrap(results: &Results) -> Drawn<String> {
+    let line = |figure: &Figure<Bootstrap>| line(&results.bootstraps, |bootstrap| bootstrap.nodes, figure);
+    let lines =
+        [(STRANGERS_KNOW.label, line(&STRANGERS_KNOW)), (STRANGERS_FOUNDED.label, line(&STRANGERS_FOUNDED))];
+    beside_legend("How long until strangers that start together are one cluster", "seconds", lines)
+}
+
 fn parted(results: &Results) -> Drawn<String> {
-    let line = |parted: &[super::Parted]| -> Line {
-        parted.iter().filter_map(|parted| Some((parted.nodes as f64, (ONE_AGAIN.of)(parted)?))).collect()
-    };
-    let lines = [(Style::nth(0), line(&results.halves)), (Style::nth(1), line(&results.racks))];
-    let names = [(Style::nth(0), "halves"), (Style::nth(1), "a hundred nodes and the rest")];
-    let title = "How long until parts that were apart are one again";
+    let line = |parted: &[Parted]| line(parted, |parted| parted.nodes, &ONE_AGAIN);
+    let lines = [("halves", line(&results.halves)), ("a hundred nodes and the rest", line(&results.racks))];
+    beside_legend("How long until parts that were apart are one again", "seconds after healing", lines)
+}
+
+/// One panel of two lines with their values, and what they are called beside it.
+fn beside_legend(title: &str, what: &str, lines: [(&str, Line); 2]) -> Drawn<String> {
+    let names: Vec<_> = lines.iter().enumerate().map(|(i, &(name, _))| (Style::nth(i), name)).collect();
+    let lines: Vec<_> = lines.into_iter().enumerate().map(|(i, (_, line))| (Style::nth(i), line)).collect();
     sheet((PANEL.0 + LEGEND_WIDTH, PANEL.1), title, |body| {
         let (left, right) = body.split_horizontally(PANEL.0);
-        panel(&left, "seconds after healing", &lines, Some(1))?;
+        panel(&left, what, &lines, Some(1))?;
         frame::legend(&right, 1, names.into_iter())
     })
 }
 
-fn of_sizes(results: &Results, figure: &Figure<super::Size>) -> Line {
-    results.sizes.iter().filter_map(|size| Some((size.nodes as f64, (figure.of)(size)?))).collect()
+fn of_sizes(results: &Results, figure: &Figure<Size>) -> Line {
+    line(&results.sizes, |size| size.nodes, figure)
+}
+
+/// A figure of each that was measured, against its number of nodes.
+fn line<T>(measured: &[T], nodes: fn(&T) -> usize, figure: &Figure<T>) -> Line {
+    measured.iter().filter_map(|one| Some((nodes(one) as f64, (figure.of)(one)?))).collect()
 }
 
 /// A titled sheet with a body of this size.

@@ -5,6 +5,7 @@
 //! of `benches` measures larger ones, and draws them.
 
 pub mod acquainted;
+pub mod bootstrap;
 pub mod parted;
 pub mod size;
 pub mod watch;
