@@ -97,10 +97,9 @@ impl Node {
         self.read_verdicts();
     }
 
-    /// Whoever is no neighbour, and has stopped sending, is not answered any more. Not soon: where little of what it sends
-    /// gets here, the silence would be held against this node.
+    /// Whoever is no neighbour, and has stopped sending, is not answered any more.
     fn dismiss_guests(&mut self, now: Duration) {
-        let patience = 20 * self.config.interval;
+        let patience = 10 * self.config.interval;
         let gone = |p: &Peer| !p.neighbour && now.saturating_sub(p.last_sign()) > patience;
         while let Some(key) = self.peers.iter().find(|p| gone(p)).map(|p| p.key) {
             self.peers.remove(key);
@@ -247,6 +246,10 @@ impl Node {
         let key = self.members.by_life(life).filter(|_| !beat.returning && !self.is_stopped())?;
         let record =
             self.members.of(key).map(|slot| slot.record.clone()).filter(|record| record.addr == from)?;
+        if self.disks.rewound(&record.identity).is_some() {
+            // It is told so when it introduces itself.
+            return None;
+        }
         self.take_guest(&record);
         self.peers.position(life)
     }

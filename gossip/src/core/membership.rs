@@ -347,8 +347,12 @@ impl Node {
         view.floor.filter(|&floor| !known && record.identity.incarnation <= floor)
     }
 
+    /// Meets somebody. Guests for whom there is no room are not met, and cost nothing.
     pub(super) fn add_peer(&mut self, record: &Record, neighbour: bool) {
-        if neighbour && self.peers.len() >= Peers::MAX {
+        if self.peers.len() >= Peers::MAX {
+            if !neighbour {
+                return;
+            }
             let guest = self.peers.iter().find(|peer| !peer.neighbour).map(|peer| peer.key);
             guest.and_then(|key| self.peers.remove(key));
         }

@@ -32,7 +32,9 @@ impl Sight<'_> {
 
     /// Whether a peer that is heard has not heard this node for long, although it was sent enough.
     fn deaf(&self, peer: &Peer) -> bool {
-        let unheard = self.beat.saturating_sub(peer.acked.unwrap_or(peer.met_at_beat));
+        // What it acknowledges may be of an earlier acquaintance; nothing was sent to it in between.
+        let acked = peer.acked.unwrap_or_default().max(peer.met_at_beat);
+        let unheard = self.beat.saturating_sub(acked);
         let sent_for = self.config.interval.saturating_mul(u32::try_from(unheard).unwrap_or(u32::MAX));
         let said = peer.detector.interval().saturating_mul(u32::from(peer.ack_lag));
         peer.is_deaf(self.now, sent_for.min(said), self.config.deaf_after)
