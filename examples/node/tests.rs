@@ -220,6 +220,15 @@ fn what_is_decided_is_written_as_documented() {
         lease(None, LeaseState::Denied(Denial::Full)),
         r#"{"t":1.25,"event":"lease","name":"db","state":"denied","reason":"full"}"#
     );
+    for (state, word) in [
+        (LeaseState::Granted, "granted"),
+        (LeaseState::Expired, "expired"),
+        (LeaseState::Lost, "lost"),
+        (LeaseState::Released, "released"),
+    ] {
+        let line = format!(r#"{{"t":1.25,"event":"lease","name":"db","token":1,"state":"{word}"}}"#);
+        assert_eq!(lease(Some(epoch), state), line);
+    }
     assert_eq!(of(Event::StorageFailed), r#"{"t":1.25,"event":"storage_failed","node":"n1"}"#);
 }
 

@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use gossip::{
-    Builder, Event, Node, NodeError, NodeId, Refusal, Standing, StartError, StorageState, Verdict, View,
+    Builder, Event, LeaseState, Node, NodeError, NodeId, Refusal, Standing, StartError, StorageState,
+    Verdict, View,
 };
 use tempfile::TempDir;
 
@@ -123,6 +124,7 @@ async fn whoever_loses_the_majority_loses_the_lease_by_its_own_clock() {
     let lease = soon("a grant", nodes[2].acquire("db")).await.expect("granted");
     let (one, two) = (nodes.remove(0), nodes.remove(0));
     let third = nodes.remove(0);
+    let mut events = third.events();
     let begun = Instant::now();
     tokio::join!(one.shutdown(), two.shutdown());
     assert!(lease.check_at(third.now()).is_ok(), "vouchers are good for a while");
@@ -133,6 +135,23 @@ async fn whoever_loses_the_majority_loses_the_lease_by_its_own_clock() {
     assert!(lasted > Duration::from_millis(500) && lasted < Duration::from_secs(5), "{lasted:?}");
     assert_eq!(lease.check().expect_err("over"), over);
     assert_eq!(third.standing(), Standing::Isolated);
+    // Whoever listens is warned, unless this process was kept from running meanwhile, and told.
+    let mut told = Vec::new();
+    soon("the events", async {
+        while told.last() != Some(&LeaseState::Expired) {
+            if let Event::Lease { state, token, .. } = events.next().await.expect("runs") {
+                assert_eq!(token, Some(over.token));
+                told.push(state);
+            }
+        }
+    })
+    .await;
+    let expected = |state: &LeaseState| match state {
+        LeaseState::Granted => 0,
+        LeaseState::Endangered { .. } => 1,
+        _ => 2,
+    };
+    assert!(told.is_sorted_by_key(expected), "{told:?}");
 
     // The majority is back; the handle is not.
     let token = lease.token();
@@ -143,6 +162,26 @@ async fn whoever_loses_the_majority_loses_the_lease_by_its_own_clock() {
     drop(lease);
     let again = soon("a grant", third.acquire("db")).await.expect("granted");
     assert!(again.token() > token);
+}
+
+/// I1: founders that start again with the same names go on with the history on their disks.
+#[tokio::test]
+async fn a_restart_never_founds_again() {
+    let trio = Trio::new();
+    let nodes = trio.start().await;
+    let lease = soon("a grant", nodes[0].acquire("db")).await.expect("granted");
+    let (genesis, token) = (lease.genesis(), lease.token());
+    drop(lease);
+    for node in &nodes {
+        node.shutdown().await;
+    }
+    let nodes = trio.start().await;
+    let again = soon("a grant", nodes[1].acquire("db")).await.expect("granted");
+    assert_eq!(again.genesis(), genesis);
+    assert!(again.token() > token, "numbers go on where they were");
+    for node in &nodes {
+        assert_eq!(node.view().await.expect("runs").expect("it is on the disk").genesis, genesis);
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! The real core under simulated weather. See `sim/mod.rs` for how it works.
 //!
-//! `SIM_SEEDS=100000 cargo test --release -p gossip --test simulation seeds` soaks; `SIM_FIRST` sets the first seed.
+//! `SIM_SEEDS=200000 cargo test --release -p gossip --test simulation seeds` soaks; `SIM_FIRST` sets the first seed.
 //! `SIM_WRITES=n` lets each seed go on with a crash before and after each of n of its writes, by lot if it has more, until all is
 //! well again; `SIM_WRITES=all` at every one of them. `SIM_HOSTS=n` leaves out seeds with more hosts, which have more writes
 //! and longer runs from each. `SIM_THREADS` says on how many threads. In every schedule with voters the power may fail at

@@ -62,6 +62,8 @@ impl Lease {
     /// Whether the lease is held at this very moment: reads this node's clocks and compares them with what voters have
     /// promised. Nothing is remembered but the end, and nobody is asked.
     ///
+    /// It takes no time from its caller: one that was read before a pause would let an action pass that comes after the end.
+    ///
     /// # Errors
     ///
     /// [`Expired`] once it is over, however that came about; from then on always.
