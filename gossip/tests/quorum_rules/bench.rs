@@ -6,8 +6,8 @@ use gossip::core::quorum::{
     Delta, Durable, Envelope, Message, Output, Quorum, Recipient, Settings, Start, View, VouchFor,
 };
 use gossip::core::register::Paxos;
-use gossip::wire::RegisterMessage;
-use gossip::{BootId, Epoch, Event, Identity, Now, Standing};
+use gossip::wire::{Ballot, RegisterMessage};
+use gossip::{BootId, Epoch, Event, Identity, Now, Opinion, Standing};
 
 use crate::names::{MS, disk, genesis, id, lease, life, subjects};
 use crate::sees::Sees;
@@ -105,12 +105,23 @@ impl Bench {
         assert!(due.is_none_or(|due| due > self.now), "due at {due:?}, and it is {:?} already", self.now);
     }
 
+    /// What it says to others.
+    pub fn said(&mut self) -> Vec<Message> {
+        let message = |output| if let Output::Send { message, .. } = output { Some(message) } else { None };
+        self.outputs().into_iter().filter_map(message).collect()
+    }
+
     /// Vouchers from all voters for a message sent just now.
-    pub fn vouched(&mut self) {
+    pub fn hear_vouchers(&mut self) {
         let (since, length) = (self.chain.electorate.since, self.chain.vouch_for);
         for number in 1..=3 {
             self.quorum.handle_voucher(disk(number), since, length, Now::from(self.now).into());
         }
+    }
+
+    /// The same, and they are enough.
+    pub fn vouched(&mut self) {
+        self.hear_vouchers();
         assert_eq!(self.quorum.standing(), Standing::InQuorum);
     }
 
@@ -124,8 +135,28 @@ impl Bench {
         self.write(true);
     }
 
+    /// Answers all questions about somebody that this voter, the first one, has asked: for itself, and for both others.
+    pub fn answer_all(&mut self, opinion: Opinion) -> usize {
+        let outputs = self.outputs();
+        let mut answered = 0;
+        for output in outputs {
+            if let Output::Send { to: Recipient::Voter(to), message: Message::Ask { question, subject } } =
+                output
+            {
+                self.hear(to.0[0], Message::Answer { question, subject, opinion });
+                answered += 1;
+            }
+        }
+        answered
+    }
+
     /// Lets the ballots of this voter, which is `own`, come through phase 1, with the third one's help; what it proposes then.
     pub fn proposal(&mut self, own: u8) -> Option<Delta> {
+        self.proposal_after(own, None)
+    }
+
+    /// The same, if the third one has accepted this before.
+    pub fn proposal_after(&mut self, own: u8, accepted: Option<&(Ballot, Delta)>) -> Option<Delta> {
         self.write(true);
         let mut proposal = None;
         while let Some(output) = self.quorum.poll_output() {
@@ -138,7 +169,7 @@ impl Bench {
                     self.write(true);
                 }
                 RegisterMessage::Prepare { ballot } if to == disk(3) => {
-                    let message = RegisterMessage::Promise { ballot, accepted: None };
+                    let message = RegisterMessage::Promise { ballot, accepted: accepted.cloned() };
                     self.hear(3, Message::Register { base, hash, message });
                 }
                 _ => {}

@@ -1,9 +1,11 @@
 //! Whole views for those who missed many (§13), and what may have happened in between (S4).
 
-use gossip::core::quorum::{Cause, Delta, Durable, GONE_MAX, Gone, Message, Output, Quorum, Start, View};
+use gossip::core::quorum::{
+    Cause, Delta, Durable, GONE_MAX, Gone, Message, Output, Quorum, Recipient, Start, View, VouchFor,
+};
 use gossip::core::register::Paxos;
 use gossip::wire::Bytes;
-use gossip::{BootId, Epoch, Identity, Now, Standing};
+use gossip::{BootId, Epoch, GenesisId, Identity, Now, Standing};
 
 use crate::bench::{Bench, settings};
 use crate::names::{MS, disk, genesis, id, life, subject, subjects};
@@ -25,20 +27,19 @@ fn follower(view: View) -> Bench {
     node
 }
 
-/// All voters vouch for what was sent just now.
-fn vouch(node: &mut Bench) {
-    let (since, length) = (node.chain.electorate.since, node.chain.vouch_for);
-    for number in 1..=3 {
-        node.quorum.handle_voucher(disk(number), since, length, Now::from(node.now).into());
-    }
-}
-
 /// Hears some bytes of a whole view, from `at` on.
 fn hear_part(node: &mut Bench, from: u8, view: &View, at: usize, len: usize) {
     let whole = gossip::wire::pack(view);
     let part = Bytes::of(&whole[at..(at + len).min(whole.len())]);
     let (epoch, hash, len) = (view.epoch, view.hash(), whole.len() as u32);
     node.hear(from, Message::Snapshot { epoch, hash, len, at: at as u32, part });
+    node.write(true);
+}
+
+/// Hears some bytes that are said to be the whole view with this number and fingerprint.
+fn hear_whole(node: &mut Bench, from: u8, (epoch, hash): (Epoch, u64), whole: &[u8]) {
+    let (len, part) = (whole.len() as u32, Bytes::of(whole));
+    node.hear(from, Message::Snapshot { epoch, hash, len, at: 0, part });
     node.write(true);
 }
 
@@ -67,6 +68,35 @@ fn a_snapshot_whose_server_is_gone_is_given_up_for_another() {
     hear_part(&mut node, 2, &other, 0, 40);
     hear_part(&mut node, 2, &other, 40, 1000);
     assert_eq!(epoch(&node), Some(other.epoch));
+}
+
+/// What is not what it is said to be, whole, and of this history is not taken, and is in nobody's way.
+#[test]
+fn a_snapshot_that_is_not_sound_is_refused_and_an_honest_one_taken() {
+    let view = later(100, None);
+    let (whole, said) = (gossip::wire::pack(&view), (view.epoch, view.hash()));
+    let foreign = View { genesis: GenesisId(8), ..view.clone() };
+    let altered = gossip::wire::pack(&View { vouch_for: VouchFor::clamped(1001 * MS), ..view.clone() });
+    for (what, said, bytes) in [
+        ("another fingerprint", (view.epoch, view.hash() ^ 1), whole.clone()),
+        ("another content", said, altered),
+        ("another number", (later(101, None).epoch, view.hash()), whole.clone()),
+        ("truncated", said, whole[..whole.len() - 1].to_vec()),
+        ("truncated in the middle", said, whole[..whole.len() / 2].to_vec()),
+        ("of another genesis", (foreign.epoch, foreign.hash()), gossip::wire::pack(&foreign)),
+    ] {
+        let mut node = Bench::new("x", 8, 1);
+        hear_whole(&mut node, 1, said, &bytes);
+        assert_eq!((epoch(&node), node.quorum.refused()), (Some(Epoch::GENESIS), 1), "{what}");
+        node.said();
+        // The next heartbeat of somebody honest shows a later view, and it asks for that from the beginning.
+        node.wait(100 * MS);
+        node.quorum.handle_epoch(Recipient::Voter(disk(2)), Some(view.epoch));
+        let fetch = Message::Fetch { after: Some(Epoch::GENESIS), snapshot: None };
+        assert_eq!(node.said(), [fetch], "{what}");
+        hear_whole(&mut node, 2, (view.epoch, view.hash()), &whole);
+        assert_eq!(node.quorum.view().map(|stored| &**stored), Some(&view), "{what}");
+    }
 }
 
 /// S4: somebody's end may have been decided, and made room for others' since, all while it was away.
@@ -158,7 +188,7 @@ fn who_has_seen_its_own_end_decided_counts_itself_out_for_ever() {
         assert_eq!(node.quorum.standing(), Standing::Evicted, "at once: {at_once}");
         let floor = node.chain.floor.expect("it has risen");
         assert!(!node.quorum.spared_by_floor(floor));
-        vouch(&mut node);
+        node.hear_vouchers();
         assert_eq!(node.quorum.standing(), Standing::Evicted, "at once: {at_once}");
     }
 }
@@ -172,7 +202,7 @@ fn a_stranger_a_step_ahead_does_not_end_a_life_in_quorum() {
     let floor = next.floor.expect("it has risen");
     assert!(node.quorum.spared_by_floor(floor));
     node.wait(9 * settings().ballot_timeout);
-    vouch(&mut node);
+    node.hear_vouchers();
     assert!(node.quorum.spared_by_floor(floor));
     node.wait(settings().ballot_timeout);
     assert!(!node.quorum.spared_by_floor(floor), "it can not be learnt");

@@ -10,7 +10,7 @@ use crate::bench::Bench;
 use crate::names::{MS, disk, id, life, subject, subjects};
 
 /// The answer that a voter gives to a question about a subject, if it gives one at once.
-fn answer(voter: &mut Bench, about: Subject) -> Option<Opinion> {
+pub fn answer(voter: &mut Bench, about: Subject) -> Option<Opinion> {
     voter.hear(1, Message::Ask { question: 1, subject: about });
     voter.outputs().into_iter().find_map(|output| match output {
         Output::Send { message: Message::Answer { opinion, .. }, .. } => Some(opinion),
@@ -23,23 +23,6 @@ fn a_voter_knows_that_its_own_former_life_is_over() {
     let mut voter = Bench::new("b", 2, 5);
     assert_eq!(answer(&mut voter, subject("b", 5)), Some(Opinion::Trust), "whoever answers lives");
     assert_eq!(answer(&mut voter, subject("b", 4)), Some(Opinion::Suspect));
-}
-
-impl Bench {
-    /// Answers all questions about somebody that this voter, the first one, has asked: for itself, and for both others.
-    fn answer_all(&mut self, opinion: Opinion) -> usize {
-        let outputs = self.outputs();
-        let mut answered = 0;
-        for output in outputs {
-            if let Output::Send { to: Recipient::Voter(to), message: Message::Ask { question, subject } } =
-                output
-            {
-                self.hear(to.0[0], Message::Answer { question, subject, opinion });
-                answered += 1;
-            }
-        }
-        answered
-    }
 }
 
 /// D4: a suspension, and its end, make all answers void that were asked for before, however fresh. Else the voter that still has
