@@ -42,6 +42,35 @@ fn a_wiped_founder_does_not_found_again_what_others_have_founded() {
     assert!(!says_list(&mut voter), "this disk is bound to a list that can never be complete");
 }
 
+/// I1: "this list is on my disk" is said once it is. Else a founder that ends before that has told others to count on a disk that is
+/// bound to nothing, and agrees to another list in its next life.
+#[test]
+fn a_list_is_announced_once_it_is_on_the_disk() {
+    let list = lists().0;
+    for (told, good) in [(false, true), (false, false), (true, true), (true, false)] {
+        let mut voter = wiped_founder(Durable::default());
+        voter.chain.genesis = GenesisId(0);
+        let announcement = || Message::Founding { founders: list.clone(), complete: false };
+        if told {
+            voter.hear(2, announcement());
+        }
+        voter.wait(100 * MS);
+        let written = voter.quorum.poll_write().map(|durable| durable.founders.clone());
+        assert_eq!(written, Some(Some(list.clone())), "and that takes its time");
+        // Nor is it said to whoever asks, or because everybody else has said it.
+        for by in [2, 3] {
+            voter.hear(by, announcement());
+            voter.wait(1000 * MS);
+        }
+        assert!(!says_list(&mut voter));
+        voter.quorum.handle_written(Now::from(voter.now), &voter.sees, good);
+        assert_eq!(says_list(&mut voter), good);
+        voter.wait(1000 * MS);
+        voter.write(true);
+        assert_eq!((says_list(&mut voter), voter.quorum.view().is_some()), (good, good));
+    }
+}
+
 /// One founder that has heard of the history is enough to keep all of them from beginning a second one.
 #[test]
 fn who_has_been_shown_a_history_agrees_to_no_list_of_those_who_have_not() {
