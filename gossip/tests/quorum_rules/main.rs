@@ -11,6 +11,7 @@ mod deaths;
 mod founders;
 mod founding;
 mod leases;
+mod leaves;
 mod names;
 mod opinions;
 mod requests;
