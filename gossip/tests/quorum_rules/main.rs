@@ -17,4 +17,5 @@ mod opinions;
 mod requests;
 mod rest;
 mod sees;
+mod standing;
 mod writes;
