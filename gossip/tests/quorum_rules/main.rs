@@ -18,4 +18,5 @@ mod requests;
 mod rest;
 mod sees;
 mod standing;
+mod views;
 mod writes;

@@ -1,0 +1,71 @@
+//! What every view says that any decisions can lead to (S2, V2).
+
+use gossip::core::quorum::{Delta, Inapplicable, Moment, View, Vouching};
+use gossip::{BootId, Identity};
+
+use crate::names::{disk, genesis, id, lease, life, subject, subjects};
+
+/// Lives that a name has here.
+const LIVES: [u64; 3] = [1, 2, 3];
+
+fn owner(incarnation: u64) -> Identity {
+    Identity { id: id("x"), storage: disk(8), incarnation: life(incarnation), boot: BootId([9; 16]) }
+}
+
+/// All that can be decided about any of these lives.
+fn deltas() -> Vec<Delta> {
+    let of = |life: u64| {
+        let (subject, all, request) = (subject("x", life), subjects("x", life), 1);
+        let acquire = Delta::Acquire { lease: lease(), owner: owner(life), request };
+        [Delta::Suspend(all.clone()), Delta::Restore(subject.clone()), Delta::Evict(all)]
+            .into_iter()
+            .chain([Delta::Leave(subject), acquire])
+    };
+    LIVES.into_iter().flat_map(of).collect()
+}
+
+/// Shows each step that leads from a view in so many decisions at most.
+fn explore(view: &View, deltas: &[Delta], depth: u32, seen: &mut impl FnMut(&View, &Delta, &View)) {
+    for delta in deltas.iter().filter(|_| depth > 0) {
+        if let Ok(next) = view.after(delta) {
+            seen(view, delta, &next);
+            explore(&next, deltas, depth - 1, seen);
+        }
+    }
+}
+
+/// Whether a voter that has stored this view vouches for that life.
+fn vouches(view: &View, incarnation: u64) -> bool {
+    let now = Moment::default();
+    Vouching::new(now, None).vouch(view, &disk(1), &owner(incarnation), now)
+}
+
+/// Were an end, or a suspension, of one incarnation only, an old machine of the name could go on as before, with a lease that is
+/// granted to others meanwhile.
+#[test]
+fn whoever_is_gone_or_suspended_is_so_with_all_its_earlier_lives() {
+    let (mut gone, mut suspended) = (0, 0);
+    explore(&genesis(), &deltas(), 5, &mut |before, delta, view| {
+        let is_gone = |view: &View, i: u64| view.is_gone(&id("x"), life(i));
+        let is_good = |i: u64| view.is_good(&id("x"), life(i));
+        for higher in LIVES {
+            let what = format!("x@{higher} after {delta:?}: {:?}, {:?}", view.gone, view.suspended);
+            assert!(!is_gone(before, higher) || is_gone(view, higher), "it lives again: {what}");
+            assert_eq!(vouches(view, higher), is_good(higher), "{what}");
+            for lower in 1..=higher {
+                assert!(!is_gone(view, higher) || is_gone(view, lower), "x@{lower}: {what}");
+                assert!(is_good(higher) || !is_good(lower), "x@{lower}: {what}");
+                assert!(is_good(higher) || !vouches(view, lower), "x@{lower}: {what}");
+                let acquire = Delta::Acquire { lease: id("other"), owner: owner(lower), request: 1 };
+                let barred = view.after(&acquire).err() == Some(Inapplicable::Barred);
+                assert!(is_good(higher) || barred, "x@{lower}: {what}");
+            }
+            gone += u32::from(is_gone(view, higher));
+            suspended += u32::from(!is_good(higher) && !is_gone(view, higher));
+        }
+        let of_the_dead =
+            |i: u64| is_gone(view, i) && view.leases.iter().any(|(_, grant)| grant.owner == owner(i));
+        assert!(!LIVES.into_iter().any(of_the_dead), "{view:?}");
+    });
+    assert!(gone > 1000 && suspended > 1000, "{gone} gone, {suspended} suspended");
+}
