@@ -18,5 +18,6 @@ mod requests;
 mod rest;
 mod sees;
 mod standing;
+mod verdicts;
 mod views;
 mod writes;
