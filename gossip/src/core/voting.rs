@@ -417,10 +417,15 @@ mod tests {
 
     /// Voter 1 of this history.
     fn voter(view: View) -> Node {
+        node(1, view)
+    }
+
+    /// A node that knows of this history.
+    fn node(number: u8, view: View) -> Node {
         let setup = Setup {
             config: Config::builder("voters").build().expect("valid"),
-            identity: identity(1),
-            addr: addr(1),
+            identity: identity(number),
+            addr: addr(number),
             seeds: Vec::new(),
             metadata: Metadata::default(),
             durable: Durable { view: Some(view.into()), ..Durable::default() },
@@ -491,6 +496,35 @@ mod tests {
             said
         }
 
+        /// What it says of a life when voter 2 asks it as an observer.
+        fn testimony(&mut self, subject: Subject) -> Option<Opinion> {
+            let message = Message::Inquire { question: 4, subject };
+            let envelope = Envelope { genesis: self.view.genesis, from: identity(2).storage, message };
+            let head = Head::Quorum(Box::new(envelope.clone()));
+            let frame = Frame { from: identity(2).life(), to: self.node.life.tag(), head };
+            self.node.on_quorum(addr(2), &frame, &envelope);
+            self.wait(Duration::from_millis(20)).into_iter().find_map(|message| match message {
+                Message::Testimony { question: 4, opinion } => Some(opinion),
+                _ => None,
+            })
+        }
+
+        /// The node with that number starts, and is heard.
+        fn hear(&mut self, number: u8) {
+            let mut other = node(number, self.view.clone());
+            introduce(&mut other, 1);
+            let until = self.now + Duration::from_millis(500);
+            let mut buf = [0; crate::DATAGRAM_MAX];
+            while self.now < until {
+                self.wait(Duration::from_millis(10));
+                other.handle_timeout(Now::from(self.now));
+                while let Some(sent) = other.poll_transmit(&mut buf) {
+                    self.node.handle_datagram(Now::from(self.now), addr(number), &buf[..sent.len]);
+                }
+            }
+            assert!(self.node.counters().heartbeats > 0);
+        }
+
         /// Voters 2 and 3 say this, each by the node with that number; whether a ballot is begun then.
         fn begins(&mut self, message: &Message, by: [u8; 2]) -> bool {
             for (author, by) in [2, 3].into_iter().zip(by) {
@@ -506,6 +540,17 @@ mod tests {
             let said = self.wait(Duration::from_millis(20));
             said.iter().any(|message| matches!(message, Message::Register { .. }))
         }
+    }
+
+    /// E2: to know a node from others is not to hear it, and one life of it is not another.
+    #[test]
+    fn an_observer_says_nothing_of_a_life_that_it_never_heard() {
+        let mut observer = Judge::new();
+        let life = |incarnation| Subject { id: identity(4).id, incarnation };
+        assert_eq!(observer.testimony(life(Incarnation::FIRST)), None, "it knows of it, and no more");
+        observer.hear(4);
+        assert_eq!(observer.testimony(life(Incarnation::FIRST)), Some(Opinion::Trust));
+        assert_eq!(observer.testimony(life(Incarnation::FIRST.next())), None, "another machine, perhaps");
     }
 
     /// D1: what two voters say makes a majority of three with nobody else's help, but only if they say it themselves: not if
