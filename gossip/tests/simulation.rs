@@ -8,6 +8,7 @@
 //! `SIM_LOG=file` keeps the whole log of the last seed that failed, of which otherwise only the end is printed.
 #![allow(clippy::expect_used, reason = "helpers of tests are tests")]
 
+mod checkers;
 mod sim;
 
 use gossip::wire::Head;
@@ -255,6 +256,24 @@ fn holder_cut_off(seed: u64) -> Scenario {
         .with(60, 120, Fault::Net(Rule::Partition(vec![4])))
 }
 
+/// What is run, how it is changed, by which rules that may be caught, and what the change is called.
+type Case<'a> = (&'a Scenario, Mutation<'a>, &'a [&'a str], &'a str);
+
+/// Each change is caught, and by one of the rules that it breaks: what a failure names first.
+fn all_caught(cases: &[Case<'_>]) {
+    for (scenario, mutation, expected, name) in cases {
+        let what = caught(scenario, mutation);
+        println!("{name}: {what:.150}");
+        let rule = what.split(':').next().unwrap_or_default();
+        assert!(expected.contains(&rule), "{name} was not caught as {expected:?}: {what:?}");
+    }
+}
+
+/// Nobody hears n4 for so short that it is suspended, and not dead.
+fn silenced(seed: u64) -> Scenario {
+    Scenario::calm(seed, 5, 100).voters(5).with(150, 157, Fault::Net(Rule::OneWay(vec![4], vec![0, 1, 2, 3])))
+}
+
 #[test]
 fn broken_quorums_are_caught_by_the_checker_they_are_meant_for() {
     use sim::mutant_quorum as broken;
@@ -272,25 +291,17 @@ fn broken_quorums_are_caught_by_the_checker_they_are_meant_for() {
     });
     let stopped = stopped.with(62, 80, Fault::Net(Rule::OneWay(vec![3], vec![0, 1, 2])));
     let stopped = stopped.with(64, 80, Fault::Net(Rule::Partition(vec![3])));
-    let cases: [(&Scenario, Mutation<'_>, &[&str], &str); 9] = [
+    all_caught(&[
         (&stopped, &broken::looks_at_the_clocks_too_early, &["S4"], "looks at the clocks too early"),
         (&decisive(3), &broken::promises_before_writing, &["S9"], "promises before writing"),
         (&rivals, &broken::accepts_everything, &["S1", "S9"], "accepts everything"),
-        (&holder_cut_off(3), &broken::stretches_vouchers, &["S4", "S5"], "stretches vouchers"),
+        (&holder_cut_off(3), &broken::stretches_vouchers, &["S4"], "stretches vouchers"),
         (&one_bad_link, &broken::suspects_everybody, &["S3"], "suspects everybody"),
         (&contended(3), &broken::invents_decisions, &["S1", "S9"], "invents decisions"),
-        (&killed, &broken::certifies_nothing, &["L1"], "certifies nothing"),
+        (&killed, &broken::certifies_nothing, &["L1, L2"], "certifies nothing"),
         (&asking, &broken::asks_for_nothing, &["L3"], "asks for nothing"),
-        (&killed, &broken::keeps_decisions_back, &["L4", "L2", "L1"], "keeps decisions back"),
-    ];
-    for (scenario, mutation, expected, name) in cases {
-        let what = caught(scenario, mutation);
-        println!("{name}: {what:.150}");
-        assert!(
-            expected.iter().any(|rule| what.contains(rule)),
-            "{name} was not caught as {expected:?}: {what:?}"
-        );
-    }
+        (&killed, &broken::keeps_decisions_back, &["L4"], "keeps decisions back"),
+    ]);
 }
 
 /// What the newest view anywhere says.
@@ -459,9 +470,7 @@ fn who_dies_together_with_all_observers_is_found() {
 fn who_is_suspended_by_mistake_is_restored() {
     let mut restored = 0;
     for seed in 1..21 {
-        let silenced = Scenario::calm(seed, 5, 100).voters(5);
-        let silenced = silenced.with(150, 157, Fault::Net(Rule::OneWay(vec![4], vec![0, 1, 2, 3])));
-        let world = run(&silenced, false, &|_| {}).unwrap_or_else(|failure| panic!("{}", failure.what));
+        let world = run(&silenced(seed), false, &|_| {}).unwrap_or_else(|failure| panic!("{}", failure.what));
         let view = newest_view(&world);
         // Nothing but this one suspension and its end can have been decided.
         restored += u32::from(view.gone.is_empty() && view.epoch.get() == 2);

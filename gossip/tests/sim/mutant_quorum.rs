@@ -1,8 +1,8 @@
 //! Broken quorums: nodes, disks and networks that break one rule each, for the checkers of what is decided.
 
-use gossip::core::quorum::{Message, VouchFor, Wish};
-use gossip::wire::{Head, RegisterMessage};
-use gossip::{NodeId, Opinion};
+use gossip::core::quorum::{Delta, Envelope, Message, VouchFor, Wish};
+use gossip::wire::{Frame, Head, Item, RegisterMessage};
+use gossip::{Epoch, NodeId, Opinion};
 
 use super::mutant::forge;
 use super::world::World;
@@ -14,6 +14,23 @@ fn forge_message(world: &mut World, mut change: impl FnMut(usize, &mut Message) 
         if let Head::Quorum(envelope) = &mut frame.head {
             change(from, &mut envelope.message);
         }
+    }));
+}
+
+/// Changes what leaves, where one node matters: given the sender, and whether it is meant for that node.
+fn forge_around(
+    world: &mut World,
+    node: usize,
+    mut change: impl FnMut(usize, bool, &mut Frame, &mut Vec<Item>) + Clone + Send + 'static,
+) {
+    let config = world.config.clone();
+    // By it others address its present life: known as soon as that has said anything.
+    let mut tag = None;
+    world.tamper = Some(forge(&config, move |from, frame, items| {
+        if from == node {
+            tag = Some(frame.from.tag());
+        }
+        change(from, tag == Some(frame.to), frame, items);
     }));
 }
 
@@ -68,8 +85,17 @@ pub fn suspects_everybody(world: &mut World) {
 /// Nodes that tell others of a decision that was another one.
 pub fn invents_decisions(world: &mut World) {
     forge_message(world, |_, message| {
-        if let Message::Decided { delta: gossip::core::quorum::Delta::Acquire { owner, .. }, .. } = message {
+        if let Message::Decided { delta: Delta::Acquire { owner, .. }, .. } = message {
             owner.id = NodeId::new("somebody-else").expect("a name");
+        }
+    });
+}
+
+/// Founders never hear what others have on their disks.
+pub fn founds_nothing(world: &mut World) {
+    forge_message(world, |_, message| {
+        if matches!(message, Message::Founding { .. }) {
+            *message = Message::Enlist;
         }
     });
 }
@@ -92,11 +118,91 @@ pub fn asks_for_nothing(world: &mut World) {
     });
 }
 
+/// Whether it tells what has been decided since the history began.
+fn tells_decisions(message: &Message) -> bool {
+    matches!(message, Message::Decided { epoch, .. } | Message::Snapshot { epoch, .. } if *epoch > Epoch::GENESIS)
+}
+
 /// What has been decided is told to nobody.
 pub fn keeps_decisions_back(world: &mut World) {
     forge_message(world, |_, message| {
-        if matches!(message, Message::Decided { .. } | Message::Snapshot { .. }) {
+        if tells_decisions(message) {
             *message = Message::Enlist;
         }
+    });
+}
+
+/// What has been decided is told to everybody but n4.
+pub fn keeps_decisions_from_one(world: &mut World) {
+    forge_around(world, 4, |_, meant, frame, _| {
+        if let Head::Quorum(envelope) = &mut frame.head
+            && meant
+            && tells_decisions(&envelope.message)
+        {
+            envelope.message = Message::Enlist;
+        }
+    });
+}
+
+/// Voters that tell nobody when they trust somebody again.
+pub fn forgives_nobody(world: &mut World) {
+    forge_message(world, |_, message| {
+        if matches!(message, Message::Answer { opinion: Opinion::Trust, .. }) {
+            *message = Message::Enlist;
+        }
+    });
+}
+
+/// Voters that tell n2 that they trust everybody, and each other what they think. Relays are of no help, or whoever hears
+/// nothing would be unsure.
+pub fn are_two_faced(world: &mut World) {
+    forge_around(world, 2, |_, meant, frame, _| match &mut frame.head {
+        Head::Quorum(envelope) if meant => {
+            if let Message::Answer { opinion, .. } = &mut envelope.message {
+                *opinion = Opinion::Trust;
+            }
+        }
+        // What nobody has asked for is no answer.
+        Head::Alive { nonce, .. } => nonce.0 = !nonce.0,
+        _ => {}
+    });
+}
+
+/// Voters that say that they trust whoever they are asked about.
+pub fn trusts_everybody(world: &mut World) {
+    forge_message(world, |_, message| {
+        if let Message::Answer { opinion, .. } = message {
+            *opinion = Opinion::Trust;
+        }
+    });
+}
+
+/// The lease of n4 is given back in its name, and what comes of that is kept from it.
+pub fn gives_back_for_another(world: &mut World) {
+    let mut asked: Option<Box<Envelope>> = None;
+    let mut granted: Option<Wish> = None;
+    forge_around(world, 4, move |from, meant, frame, items| match (&mut frame.head, &granted) {
+        (Head::Quorum(envelope), None) => match &envelope.message {
+            Message::Request { wish: Wish::Acquire { .. }, .. } if from == 4 => {
+                asked = Some(envelope.clone());
+            }
+            Message::Decided { epoch: token, delta: Delta::Acquire { lease, .. }, .. } if meant => {
+                granted = Some(Wish::Release { lease: lease.clone(), token: *token });
+            }
+            _ => {}
+        },
+        (Head::Quorum(envelope), Some(_)) if meant && tells_decisions(&envelope.message) => {
+            envelope.message = Message::Enlist;
+        }
+        // So many others get through that it is not silent.
+        (Head::Heartbeat(beat), Some(release)) if from == 4 && beat.seq.get().is_multiple_of(4) => {
+            let Some(mut envelope) = asked.clone() else { return };
+            if let Message::Request { wish, .. } = &mut envelope.message {
+                *wish = release.clone();
+            }
+            frame.head = Head::Quorum(envelope);
+            items.clear();
+        }
+        _ => {}
     });
 }
