@@ -522,7 +522,7 @@ fn caught(scenario: &Scenario, mutation: Mutation<'_>) -> String {
 
 #[test]
 fn mutants_are_caught_by_the_checker_they_are_meant_for() {
-    let cases: [(Mutation<'_>, &str, &str); 8] = [
+    let cases: [(Mutation<'_>, &str, &str); 9] = [
         (&mutant::edits_records, "S6", "edits others' records"),
         (&mutant::writes_for_others, "S6", "writes for others"),
         (&mutant::invents_accusations, "S6", "invents accusations"),
@@ -530,7 +530,8 @@ fn mutants_are_caught_by_the_checker_they_are_meant_for() {
         (&mutant::answers_answers, "storm", "answers answers"),
         (&mutant::passes_no_change_on, "old record", "passes no change on"),
         (&mutant::stays_cut, "doubt", "stays cut"),
-        (&mutant::stutters, "trust", "stutters"),
+        (&mutant::stays_deaf, "does not trust", "stays deaf"),
+        (&mutant::stutters, "S8", "stutters"),
     ];
     for (mutation, expected, name) in cases {
         let what = caught(&eventful(3), mutation);

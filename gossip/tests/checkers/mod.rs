@@ -7,12 +7,12 @@ use gossip::core::quorum::{Delta, Durable, Grant, Table};
 use gossip::core::register::Ballots;
 use gossip::{Epoch, Event, Incarnation, LeaseName, LeaseState, NodeId, View};
 
-use crate::sim::check::Check as _;
+use crate::sim::check::{Check as _, OwnerWrites, converged};
 use crate::sim::decided::{NoTwoInQuorum, OneHistory};
 use crate::sim::fault::{Fault, Scenario};
 use crate::sim::mutant_quorum as broken;
 use crate::sim::network::Rule;
-use crate::sim::run::{Run, run};
+use crate::sim::run::{Mutation, Run, run};
 use crate::sim::world::{Next, World};
 use crate::{Case, all_caught, loses_vouchers, newest_view, silenced};
 
@@ -160,6 +160,49 @@ fn a_token_that_does_not_grow_is_caught() {
         let said = holds(broken).err().unwrap_or_default();
         println!("{broken:?}: {said}");
         assert!(said.starts_with("S5: ") && said.contains("with token"), "{broken:?}: {said}");
+    }
+}
+
+/// S6: a record goes back, and another is written under a number that is taken.
+#[test]
+fn records_that_are_undone_are_caught() {
+    let scenario = Scenario::calm(3, 5, 100).with(50, 51, Fault::Metadata(2));
+    let mut run = Run::new(&scenario, false, &|_| {});
+    let mut checker = OwnerWrites::default();
+    let mut until = |intervals: u64| {
+        while run.world.now < intervals * run.world.interval() {
+            run.step().unwrap_or_else(|failure| panic!("{}", failure.what));
+            let all = (0..5).try_for_each(|host| checker.after(&run.world, host, &[]));
+            assert_eq!(all, Ok(()));
+        }
+        (run.world.clone(), checker.clone())
+    };
+    let (before, _) = until(45);
+    let (mut world, mut checker) = until(60);
+    let undone = checker.clone().after(&before, 0, &[]).err().unwrap_or_default();
+    assert!(undone.starts_with("S6: at n0 the record of n2 went back"), "{undone:?}");
+    world.hosts[2].addr.set_port(1);
+    world.start(2, 1);
+    let rewritten = checker.after(&world, 2, &[]).err().unwrap_or_default();
+    assert!(rewritten.starts_with("S6: n2 wrote two records of the same version"), "{rewritten:?}");
+}
+
+/// What must be so in the end, and is not for one host.
+#[test]
+fn what_is_not_well_in_the_end_is_caught() {
+    let world = run(&Scenario::calm(1, 5, 100), false, &|_| {}).unwrap_or_else(|f| panic!("{}", f.what));
+    let cases: [(&str, Mutation<'_>); 4] = [
+        ("n0 does not know n1", &|world| world.start(0, 2)),
+        ("n0 has a ghost: n4", &|world| world.hosts.truncate(4)),
+        ("n0 has not noticed that n4 left", &|world| {
+            (world.hosts[4].left, world.hosts[4].node) = (true, None);
+        }),
+        ("n0 still trusts n4, which is dead", &|world| world.hosts[4].node = None),
+    ];
+    for (expected, change) in cases {
+        let mut world = world.clone();
+        change(&mut world);
+        assert_eq!(converged(&world), Err(expected.to_owned()));
     }
 }
 

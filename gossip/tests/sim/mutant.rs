@@ -120,6 +120,11 @@ pub fn stays_cut(world: &mut World) {
     world.network.rules.push((usize::MAX, super::network::Rule::OneWay(vec![0], vec![1])));
 }
 
+/// The same the other way: the first to be asked does not hear, and is not the one who is not heard.
+pub fn stays_deaf(world: &mut World) {
+    world.network.rules.push((usize::MAX, super::network::Rule::OneWay(vec![1], vec![0])));
+}
+
 /// One node's heartbeats all bear the same number.
 pub fn stutters(world: &mut World) {
     let config = world.config.clone();
