@@ -2,6 +2,9 @@
 
 use std::net::SocketAddr;
 
+use gossip::StorageId;
+use gossip::core::quorum::Durable;
+
 use super::Nanos;
 use super::network::Rule;
 use super::rng::Rng;
@@ -41,6 +44,15 @@ pub enum Fault {
     Slew(usize, i32),
     /// The voters are to be these; and afterwards those before them.
     Voters(Vec<usize>),
+}
+
+/// What is left on a disk that is wiped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    Nothing,
+    Id,
+    /// Its id, and how often its host has been started with it.
+    IdAndCount,
 }
 
 /// A fault with its beginning and end.
@@ -253,10 +265,7 @@ impl World {
         match scheduled.fault {
             Fault::Pause(host) | Fault::Announced(host) => return vec![(host, self.unpause(host))],
             Fault::Crash { host, disk } if self.hosts[host].node.is_none() && !self.hosts[host].leaving => {
-                let incarnation = if disk { self.hosts[host].stored + 1 } else { 1 };
-                if !disk && self.hosts[host].disk != gossip::StorageId::default() {
-                    self.replace_disk(host);
-                }
+                let incarnation = if disk { self.hosts[host].stored + 1 } else { self.wipe(host) };
                 self.start(host, incarnation);
                 return vec![(host, self.drain(host))];
             }
@@ -273,6 +282,17 @@ impl World {
             _ => {}
         }
         Vec::new()
+    }
+
+    /// A host has lost what was on its disk, if it has one; in which incarnation it starts again.
+    fn wipe(&mut self, index: usize) -> u64 {
+        let host = &mut self.hosts[index];
+        match self.wiping_keeps {
+            _ if host.disk == StorageId::default() => return 1,
+            Kept::Nothing => self.replace_disk(index),
+            Kept::Id | Kept::IdAndCount => (host.durable, host.disk_replaced) = (Durable::default(), true),
+        }
+        if self.wiping_keeps == Kept::IdAndCount { self.hosts[index].stored + 1 } else { 1 }
     }
 
     /// Gives a command to a process, if there is one that runs and takes it.

@@ -4,6 +4,7 @@ use gossip::core::quorum::{Delta, Envelope, Message, VouchFor, Wish};
 use gossip::wire::{Frame, Head, Item, RegisterMessage};
 use gossip::{Epoch, NodeId, Opinion};
 
+use super::fault::Kept;
 use super::mutant::forge;
 use super::world::World;
 
@@ -205,4 +206,14 @@ pub fn gives_back_for_another(world: &mut World) {
         }
         _ => {}
     });
+}
+
+/// Disks that are wiped, and of which nobody can see that: their ids and the count of starts are left.
+pub fn forgets_promises(world: &mut World) {
+    world.wiping_keeps = Kept::IdAndCount;
+}
+
+/// The same, but their starts are counted anew.
+pub fn forgets_promises_and_starts(world: &mut World) {
+    world.wiping_keeps = Kept::Id;
 }

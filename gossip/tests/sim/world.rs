@@ -9,6 +9,7 @@ use std::time::Duration;
 use gossip::core::quorum::Durable;
 use gossip::{Config, DATAGRAM_MAX, Event, NodeId, Refusal, Standing, StorageId};
 
+use super::fault::Kept;
 use super::host::{Host, Packet, SOCKET_BUFFER};
 use super::network::Network;
 use super::rng::Rng;
@@ -65,6 +66,8 @@ pub struct World {
     pub early_clocks: bool,
     /// Disks say that they have written before they have: a mutant.
     pub hasty_disks: bool,
+    /// What is left on disks that are wiped: anything is a mutant.
+    pub wiping_keeps: Kept,
     /// Everybody sends every datagram that it gets back to its sender: a mutant.
     pub echoing: bool,
     /// How many writes have been begun, and the one at which its host is to crash: before the disk has it, or right after.
@@ -142,6 +145,7 @@ impl World {
             naive_driver: false,
             early_clocks: false,
             hasty_disks: false,
+            wiping_keeps: Kept::Nothing,
             echoing: false,
             writes: 0,
             crash_at: None,
