@@ -223,6 +223,28 @@ fn a_full_disk_is_reported_and_leaves_the_old_state() {
 
 #[cfg(target_os = "linux")]
 #[test]
+fn what_cannot_be_synced_or_put_in_place_is_reported_and_leaves_the_old_state() {
+    let (dir, bytes) = lived_in();
+    let (temporary, state) = (dir.path().join(TEMPORARY), dir.path().join(STATE));
+    let mut storage = open(dir.path()).expect("opens");
+    // It takes whatever is written, and cannot be told to keep it.
+    std::os::unix::fs::symlink("/dev/null", &temporary).expect("linked");
+    let error = storage.next_incarnation(0).expect_err("not synced");
+    assert!(matches!(&error, StorageError::Io { action: "sync", .. }), "{error}");
+    assert_eq!(fs::read(&state).expect("still there"), bytes);
+    fs::remove_file(&temporary).expect("removed");
+    // No file replaces a directory.
+    fs::remove_file(&state).expect("removed");
+    fs::create_dir(&state).expect("made");
+    let error = storage.keep(Durable::default()).expect_err("not replaced");
+    assert!(matches!(&error, StorageError::Io { action: "replace", .. }), "{error}");
+    assert_eq!(*storage.durable(), promised());
+    fs::remove_dir(&state).expect("removed");
+    assert_eq!(storage.next_incarnation(0).expect("writes").get(), 4, "failed writes used no number");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
 fn a_directory_that_cannot_be_written_is_reported() {
     // Nobody, root included, can make a file there.
     let error = open(Path::new("/proc/self")).expect_err("read-only");
