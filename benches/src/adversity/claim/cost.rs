@@ -1,19 +1,18 @@
 //! Claims about what a node costs, and that its process behaves.
 
 use super::Judgement;
-use crate::adversity::observe::{Cost, Deed, Line, Log, costs, name};
+use crate::adversity::observe::{BareLoops, Cost, Deed, Line, Log, costs, name};
 
 /// In the diagnostics of a node whose disk fails.
 const STORAGE_FAILED: &str = "gossip.storage_failed";
 
 pub(super) fn cpu(log: &Log, of_bare_loop: f64) -> Judgement {
-    let Some(bare) = log.bare_loop_percent() else {
+    let Some(BareLoops { loop_percent, node_percent, .. }) = log.bare_loops() else {
         return Judgement::Open("no bare loop was measured".into());
     };
-    let shares: Vec<f64> = costs(log).iter().map(|cost| cost.cpu_percent).collect();
-    judge_mean(&shares, of_bare_loop * bare, |mean, max| {
-        format!("mean {mean:.2} %, highest {max:.2} %; a bare loop {bare:.2} %: {:.2} of it", mean / bare)
-    })
+    let share = node_percent / loop_percent;
+    let text = format!("{share:.2} of it: a node {node_percent:.3} %, a bare loop {loop_percent:.3} %");
+    Judgement::of(share <= of_bare_loop, text)
 }
 
 /// A quota that holds nobody back is no test.
@@ -159,15 +158,20 @@ mod tests {
 
     #[test]
     fn costs_above_a_limit_are_caught() {
-        let mut log = measured();
-        assert!(matches!(cpu(&log, 1.0), Judgement::Open(_)), "there is nothing to compare it with");
-        log.push(30.0, What::BareLoops { count: 2, percent: 1.0 });
-        assert!(!cpu(&log, 0.51).is_broken() && cpu(&log, 0.49).is_broken());
+        let log = measured();
         assert!(!payload(&log, 10_001.0).is_broken() && payload(&log, 9_999.0).is_broken());
         assert!(!memory_growth(&log, 1_000).is_broken() && memory_growth(&log, 999).is_broken());
         assert!(!descriptor_growth(&log, 2).is_broken() && descriptor_growth(&log, 1).is_broken());
         assert!(!flood_arrives(&log, 899).is_broken() && flood_arrives(&log, 900).is_broken());
         assert!(matches!(payload(&healthy(2), 1.0), Judgement::Open(_)));
+    }
+
+    #[test]
+    fn nodes_that_take_more_than_their_share_of_a_bare_loop_are_caught() {
+        let mut log = measured();
+        assert!(matches!(cpu(&log, 1.0), Judgement::Open(_)), "there is nothing to compare it with");
+        log.push(30.0, What::BareLoops(BareLoops { count: 2, loop_percent: 1.0, node_percent: 0.5 }));
+        assert!(!cpu(&log, 0.51).is_broken() && cpu(&log, 0.49).is_broken());
     }
 
     #[test]

@@ -202,7 +202,7 @@ impl Claim {
                 format!("nodes with a quota are held back in at least {} % of all periods", share * 100.0)
             }
             Self::Cpu { of_bare_loop } => format!(
-                "a node takes at most {of_bare_loop} of the processor time of a loop that only exchanges heartbeats with 19 others"
+                "a node takes at most {of_bare_loop} of the processor time of a loop beside it that only exchanges heartbeats with 19 others"
             ),
             Self::Payload { bytes_s } => format!("a node sends at most {} kB/s", bytes_s / 1e3),
             Self::MemoryGrowth { kb } => format!("no process grows by more than {} MB", *kb as f64 / 1e3),

@@ -49,11 +49,16 @@ pub(crate) enum What {
     DiskTook {
         seconds: f64,
     },
-    /// The mean share of a processor that bare loops took, which do nothing but exchange heartbeats.
-    BareLoops {
-        count: usize,
-        percent: f64,
-    },
+    /// The mean shares of a processor that bare loops took, which do nothing but exchange heartbeats, and nodes at the same time.
+    BareLoops(BareLoops),
+}
+
+/// Mean shares of a processor, of bare loops and of nodes beside them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct BareLoops {
+    pub count: usize,
+    pub loop_percent: f64,
+    pub node_percent: f64,
 }
 
 /// Something done to the processes or to their network.
@@ -193,10 +198,10 @@ impl Log {
         took.reduce(f64::max)
     }
 
-    /// What bare loops took of a processor, if that was measured.
-    pub(crate) fn bare_loop_percent(&self) -> Option<f64> {
+    /// What bare loops took of a processor, and nodes at the same time, if that was measured.
+    pub(crate) fn bare_loops(&self) -> Option<BareLoops> {
         self.entries.iter().find_map(|entry| match entry.what {
-            What::BareLoops { percent, .. } => Some(percent),
+            What::BareLoops(measured) => Some(measured),
             _ => None,
         })
     }

@@ -16,7 +16,7 @@ pub(crate) mod synthetic;
 pub(crate) use belief::{Beliefs, Held};
 pub(crate) use lease::holder;
 pub(crate) use line::{LeaseState, Line, View, parse, parse_write};
-pub(crate) use log::{Deed, Fault, LINKS_ARE_SET, LINKS_CHANGE, Log, Sample, What, name};
+pub(crate) use log::{BareLoops, Deed, Fault, LINKS_ARE_SET, LINKS_CHANGE, Log, Sample, What, name};
 pub(crate) use metrics::{Cost, burials, costs, detections, known_by_all, mistakes, notices, recoveries};
 pub(crate) use presence::Presence;
 pub(crate) use quorum::{Quorum, deaths};

@@ -6,7 +6,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::json;
 
-use crate::adversity::observe::{Log, What, name};
+use crate::adversity::observe::{BareLoops, Log, What, name};
 
 /// One line for each entry: `at` in seconds, then `by` and the `line` as it was, or the `deed`, or the `sample` of a node.
 pub(super) fn packed(log: &Log) -> anyhow::Result<Vec<u8>> {
@@ -27,9 +27,12 @@ pub(super) fn packed(log: &Log) -> anyhow::Result<Vec<u8>> {
                 json!({ "at": at, "node": name(*node), "dropped": datagrams })
             }
             What::DiskTook { seconds } => json!({ "at": at, "disk_took_s": seconds }),
-            What::BareLoops { count, percent } => {
-                json!({ "at": at, "bare_loops": count, "cpu_percent": percent })
-            }
+            What::BareLoops(BareLoops { count, loop_percent, node_percent }) => json!({
+                "at": at,
+                "bare_loops": count,
+                "cpu_percent": loop_percent,
+                "cpu_percent_of_nodes": node_percent,
+            }),
             What::Did(deed) => json!({ "at": at, "deed": deed.text() }),
             What::Sampled { node, sample } => json!({
                 "at": at,

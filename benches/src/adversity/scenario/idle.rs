@@ -17,7 +17,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         ]
     };
     let and_cpu = [vec![Claim::Cpu { of_bare_loop: OF_BARE_LOOP }], claims()].concat();
-    let about_20 = "nothing is done to 20 nodes; measured for 30 s after 30 s of warming up; then as many bare loops, for 20 s";
+    let about_20 = "nothing is done to 20 nodes; measured for 30 s after 30 s of warming up; then beside as many bare loops, for 30 s";
     let about_50 = "nothing is done to 50 nodes; measured for 30 s after 30 s of warming up";
     vec![
         Scenario::new("idle-20", about_20, and_cpu, idle_and_bare).uncontested().nodes(BARE_LOOPS),
@@ -27,7 +27,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
 
 fn idle_and_bare(stage: &mut Stage) -> anyhow::Result<()> {
     idle(stage)?;
-    if stage.fleet().system().is_ours() { stage.measure_bare_loops(BARE_LOOPS, 20.0) } else { Ok(()) }
+    if stage.fleet().system().is_ours() { stage.measure_bare_loops(BARE_LOOPS, 30.0) } else { Ok(()) }
 }
 
 fn idle(stage: &mut Stage) -> anyhow::Result<()> {

@@ -13,7 +13,7 @@ use crate::adversity::fleet::{Fleet, Heard, HeardText, State, Throttling, Troubl
 use crate::adversity::interrupt;
 use crate::adversity::network::{Backend, Links};
 use crate::adversity::observe::{
-    Beliefs, Deed, Fault, LINKS_ARE_SET, LINKS_CHANGE, LeaseState, Line, Log, What, parse,
+    BareLoops, Beliefs, Deed, Fault, LINKS_ARE_SET, LINKS_CHANGE, LeaseState, Line, Log, What, parse,
 };
 
 /// What a run is like, beside its scenario.
@@ -382,18 +382,33 @@ impl Stage {
         self.wait(0.5);
     }
 
-    /// Measures what bare loops take of a processor, of which there are as many, for so long.
+    /// Measures what bare loops take of a processor, of which there are as many, and what the nodes take at the same time.
     pub(crate) fn measure_bare_loops(&mut self, count: usize, seconds: f64) -> anyhow::Result<()> {
         self.note("measuring bare loops");
         let loops = self.fleet.bare_loops(count, BARE_LOOPS_SETTLE_S + 2.0 * seconds)?;
         self.wait(BARE_LOOPS_SETTLE_S);
-        let all = || loops.iter().map(Trouble::cpu_s).sum::<Option<f64>>().context("a bare loop has ended");
-        let (begun, before) = (self.now(), all()?);
+        let of_loops =
+            || loops.iter().map(Trouble::cpu_s).sum::<Option<f64>>().context("a bare loop has ended");
+        let (begun, loops_before, nodes_before) = (self.now(), of_loops()?, self.cpu_s_of_nodes()?);
         self.wait(seconds);
-        let taken = (all()? - before) / (self.now() - begun);
-        let percent = 100.0 * taken / count as f64;
-        self.log.push(self.fleet.elapsed(), What::BareLoops { count, percent });
+        let (loops_after, nodes_after) = (of_loops()?, self.cpu_s_of_nodes()?);
+        let percent = |taken: f64, of: usize| 100.0 * taken / (self.now() - begun) / of as f64;
+        let measured = BareLoops {
+            count,
+            loop_percent: percent(loops_after - loops_before, count),
+            node_percent: percent(nodes_after - nodes_before, self.fleet.in_state(State::Running).len()),
+        };
+        self.log.push(self.fleet.elapsed(), What::BareLoops(measured));
         Ok(())
+    }
+
+    /// The processor time that all running nodes have taken since they started.
+    fn cpu_s_of_nodes(&self) -> anyhow::Result<f64> {
+        let nodes = self.fleet.in_state(State::Running).into_iter();
+        nodes
+            .map(|node| Some(self.fleet.sample(node)?.cpu_s))
+            .sum::<Option<f64>>()
+            .context("a node has ended")
     }
 
     pub(crate) fn wait(&mut self, seconds: f64) {
