@@ -14,7 +14,7 @@ use super::{Nanos, SECOND};
 #[derive(Debug, Clone, Default)]
 pub struct FewDatagrams {
     /// Of each host: when its present window began, and how much it had sent before.
-    windows: BTreeMap<usize, (Nanos, u64)>,
+    windows: Vec<Option<(Nanos, u64)>>,
 }
 
 impl FewDatagrams {
@@ -26,7 +26,10 @@ impl FewDatagrams {
 impl Check for FewDatagrams {
     fn after(&mut self, world: &World, host: usize, _: &[Event]) -> Result<(), String> {
         let sent = world.hosts[host].sent;
-        let window = self.windows.entry(host).or_insert((world.now, sent));
+        if self.windows.len() <= host {
+            self.windows.resize(host + 1, None);
+        }
+        let window = self.windows[host].get_or_insert((world.now, sent));
         if world.now >= window.0 + SECOND.max(world.interval()) {
             *window = (world.now, sent);
         }

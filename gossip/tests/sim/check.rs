@@ -23,7 +23,8 @@ pub trait Check {
 #[derive(Debug, Clone, Default)]
 pub struct OwnerWrites {
     written: BTreeMap<(Identity, Version), Arc<Record>>,
-    seen: BTreeMap<usize, Seen>,
+    /// What each host has shown.
+    seen: Vec<Option<Seen>>,
 }
 
 #[derive(Debug, Clone)]
@@ -39,7 +40,10 @@ impl Check for OwnerWrites {
         let life = world.hosts[host].life;
         let key = |r: &Record| (r.identity.clone(), r.version);
         let fresh = || Seen { life, revision: u64::MAX, records: BTreeMap::new() };
-        let seen = self.seen.entry(host).or_insert_with(fresh);
+        if self.seen.len() <= host {
+            self.seen.resize_with(host + 1, || None);
+        }
+        let seen = self.seen[host].get_or_insert_with(fresh);
         // What it wrote as its former life ended has been sent, and is seen by nobody on this host any more.
         let mut last = None;
         if seen.life != life {
@@ -61,8 +65,8 @@ impl Check for OwnerWrites {
         }
         for member in node.members() {
             let record = member.record;
-            let id = record.identity.id.clone();
-            let known = seen.records.get(&id);
+            let id = &record.identity.id;
+            let known = seen.records.get(id);
             if known.is_some_and(|known| Arc::ptr_eq(known, &record)) {
                 continue;
             }
@@ -78,7 +82,7 @@ impl Check for OwnerWrites {
             if known.is_some_and(|known| known.stamp() > record.stamp()) {
                 return Err(format!("S6: at n{host} the record of {id} went back to {record:?}"));
             }
-            seen.records.insert(id, record);
+            seen.records.insert(id.clone(), record);
         }
         Ok(())
     }

@@ -10,6 +10,8 @@
 #![allow(dead_code, unreachable_pub, reason = "each program that includes it uses a part of it")]
 #![allow(clippy::expect_used, reason = "a simulation that cannot be set up has to stop")]
 
+mod addrs;
+mod agenda;
 pub mod bounds;
 pub mod check;
 pub mod checks;

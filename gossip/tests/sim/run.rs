@@ -79,35 +79,37 @@ impl<'a> Run<'a> {
     /// Lets the next thing happen, and looks at what came of it; whether there was anything before the end.
     pub fn step(&mut self) -> Result<bool, Failure> {
         let Some(step) = self.world.step(self.end) else { return Ok(false) };
-        for (host, events) in self.touched(step) {
-            let checked = self.checks.after(&self.world, host, &events);
-            checked.map_err(|what| self.failed(what))?;
+        match step {
+            Step::Nothing => {}
+            Step::Host(host, events) => self.check(host, &events)?,
+            Step::Mark(mark) => {
+                for (host, events) in self.mark(mark) {
+                    self.check(host, &events)?;
+                }
+            }
         }
         self.writes.resize(self.world.writes as usize, self.steps);
         self.steps += 1;
         Ok(true)
     }
 
-    /// The hosts that a step touched, with the events that came out of them.
-    fn touched(&mut self, step: Step) -> Vec<(usize, Vec<Event>)> {
+    fn check(&mut self, host: usize, events: &[Event]) -> Result<(), Failure> {
+        self.checks.after(&self.world, host, events).map_err(|what| self.failed(what))
+    }
+
+    /// Starts a host, or begins or ends a fault; returns the hosts that it touched, with the events that came out of them.
+    fn mark(&mut self, mark: usize) -> Vec<(usize, Vec<Event>)> {
         let world = &mut self.world;
-        let first_fault = world.hosts.len();
-        match step {
-            Step::Nothing => Vec::new(),
-            Step::Host(host, events) => vec![(host, events)],
-            Step::Mark(index) if index < first_fault => {
-                world.start(index, 1);
-                vec![(index, world.drain(index))]
-            }
-            Step::Mark(mark) => {
-                let number = (mark - first_fault) / 2;
-                let fault = &self.scenario.faults[number];
-                if (mark - first_fault).is_multiple_of(2) {
-                    world.begin(number, fault).into_iter().map(|host| (host, Vec::new())).collect()
-                } else {
-                    world.end(number, fault)
-                }
-            }
+        let Some(of_fault) = mark.checked_sub(world.hosts.len()) else {
+            world.start(mark, 1);
+            return vec![(mark, world.drain(mark))];
+        };
+        let number = of_fault / 2;
+        let fault = &self.scenario.faults[number];
+        if of_fault.is_multiple_of(2) {
+            world.begin(number, fault).into_iter().map(|host| (host, Vec::new())).collect()
+        } else {
+            world.end(number, fault)
         }
     }
 

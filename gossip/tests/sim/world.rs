@@ -1,7 +1,6 @@
 //! The world: hosts, the network between them, and what happens next.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -9,6 +8,8 @@ use std::time::Duration;
 use gossip::core::quorum::Durable;
 use gossip::{Config, DATAGRAM_MAX, Event, NodeId, Refusal, Standing, StorageId};
 
+use super::addrs::Addrs;
+use super::agenda::Agenda;
 use super::fault::Kept;
 use super::host::{Host, Packet, SOCKET_BUFFER};
 use super::network::Network;
@@ -54,7 +55,7 @@ pub struct World {
     heard: Vec<Vec<Heard>>,
     pub notes_heard: bool,
     /// Every address at which a host has ever been.
-    pub addrs: HashMap<SocketAddr, usize>,
+    pub addrs: Addrs,
     /// Applied to every datagram as it leaves, by tests of the checkers.
     pub tamper: Option<Tamper>,
     pub log: Option<String>,
@@ -88,8 +89,7 @@ pub struct World {
     pub config_mesh: usize,
     /// When each host was paused, from and until.
     pub pauses: Vec<Vec<(Nanos, Nanos)>>,
-    queue: BinaryHeap<Reverse<Entry>>,
-    order: u64,
+    agenda: Agenda<Next>,
     at_once: usize,
 }
 
@@ -99,30 +99,6 @@ struct Heard {
     at: Nanos,
     sent: Nanos,
     first: Nanos,
-}
-
-#[derive(Clone)]
-struct Entry {
-    at: Nanos,
-    order: u64,
-    next: Next,
-}
-
-impl PartialEq for Entry {
-    fn eq(&self, other: &Self) -> bool {
-        (self.at, self.order) == (other.at, other.order)
-    }
-}
-impl Eq for Entry {}
-impl PartialOrd for Entry {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-impl Ord for Entry {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.at, self.order).cmp(&(other.at, other.order))
-    }
 }
 
 impl World {
@@ -157,8 +133,7 @@ impl World {
             lookups: false,
             config_mesh: 32,
             pauses: vec![Vec::new(); count],
-            queue: BinaryHeap::new(),
-            order: 0,
+            agenda: Agenda::default(),
             at_once: 0,
         }
     }
@@ -179,8 +154,7 @@ impl World {
     }
 
     pub fn schedule(&mut self, at: Nanos, next: Next) {
-        self.order += 1;
-        self.queue.push(Reverse(Entry { at: at.max(self.now), order: self.order, next }));
+        self.agenda.push(at.max(self.now), next);
     }
 
     pub fn say(&mut self, what: impl FnOnce() -> String) {
@@ -288,21 +262,20 @@ impl World {
 
     /// Runs the next thing; none if nothing is left before `until`.
     pub fn step(&mut self, until: Nanos) -> Option<Step> {
-        if self.queue.peek().is_none_or(|Reverse(entry)| entry.at > until) {
+        let Some((at, next)) = self.agenda.pop(until) else {
             self.now = until;
             return None;
-        }
-        let Reverse(entry) = self.queue.pop()?;
+        };
         // A node that asks to be woken again and again at the same moment would never let time pass.
-        self.at_once = if entry.at == self.now { self.at_once + 1 } else { 0 };
+        self.at_once = if at == self.now { self.at_once + 1 } else { 0 };
         // But many nodes may begin at the same moment.
         let most = 100_000 + 100 * self.hosts.len();
-        assert!(self.at_once < most, "time stands still at {} ns: {:?}", self.now, entry.next);
-        self.now = entry.at;
-        Some(match entry.next {
+        assert!(self.at_once < most, "time stands still at {} ns: {next:?}", self.now);
+        self.now = at;
+        Some(match next {
             Next::Mark(mark) => Step::Mark(mark),
-            Next::Wake(index) => self.wake(index, entry.at),
-            Next::Look(index) => self.look(index, entry.at),
+            Next::Wake(index) => self.wake(index, at),
+            Next::Look(index) => self.look(index, at),
             Next::Written(index, life) => self.written(index, life),
             Next::Restart(index) => self.restart(index),
             Next::Deliver(packet) => self.deliver(packet),
@@ -423,9 +396,14 @@ impl World {
             && let Some(&from) = self.addrs.get(&packet.from)
         {
             let hosts = self.hosts.len();
-            self.heard.resize_with(hosts, Vec::new);
-            self.heard[to].resize_with(hosts, Heard::default);
-            let heard = &mut self.heard[to][from];
+            if self.heard.len() < hosts {
+                self.heard.resize_with(hosts, Vec::new);
+            }
+            let of = &mut self.heard[to];
+            if of.len() < hosts {
+                of.resize_with(hosts, Heard::default);
+            }
+            let heard = &mut of[from];
             // A late one of a former life is no sign of the present one.
             let started = self.hosts[from].started;
             if packet.sent > heard.sent && packet.sent >= started {
