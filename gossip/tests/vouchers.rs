@@ -56,8 +56,7 @@ struct Host {
 }
 
 impl Host {
-    fn new(now: Duration, identity: Identity) -> Self {
-        let view = view();
+    fn new(now: Duration, identity: Identity, view: View) -> Self {
         let addr = SocketAddr::from(([10, 0, 0, identity.storage.0[0]], 7000));
         let durable =
             Durable { vouch_for_max: Some(view.vouch_for), view: Some(view.into()), ..Durable::default() };
@@ -133,14 +132,20 @@ struct Pair {
 impl Pair {
     /// Both run, and the holder is in quorum.
     fn new() -> Self {
+        let mut pair = Self::met(view());
+        pair.run(3000 * MS);
+        assert!(pair.holder.is_in_quorum());
+        pair
+    }
+
+    /// They have just met, and this is the view on the voter's disk.
+    fn met(stored: View) -> Self {
         let now = 60_000 * MS;
-        let voter = Host::new(now, identity("voter", 1, 1, 1));
-        let mut holder = Host::new(now, identity("holder", 8, 1, 8));
+        let voter = Host::new(now, identity("voter", 1, 1, 1), stored);
+        let mut holder = Host::new(now, identity("holder", 8, 1, 8), view());
         holder.node.introduce(at(now), [voter.node.record().clone()]);
         let mut pair = Self { now, voter, holder, carried: Carried::Everything, late: Vec::new() };
         pair.voter.node.introduce(at(now), [pair.holder.node.record().clone()]);
-        pair.run(3000 * MS);
-        assert!(pair.holder.is_in_quorum());
         pair
     }
 
@@ -194,7 +199,7 @@ impl Pair {
     fn restart(&mut self, identity: Identity) {
         self.carried = Carried::Nothing;
         let record = self.voter.node.record().clone();
-        self.holder = Host::new(self.now, identity);
+        self.holder = Host::new(self.now, identity, view());
         self.holder.node.introduce(at(self.now), [record]);
     }
 }
@@ -365,4 +370,19 @@ fn a_suspended_node_is_acknowledged_without_a_voucher() {
     pair.carried = Carried::Everything;
     pair.run(1000 * MS);
     assert!(pair.holder.is_in_quorum(), "it is restored");
+}
+
+/// V2, S4: the record of the dead may have had the holder on it, in a view that it has yet to see, and have made room since.
+#[test]
+fn who_has_yet_to_see_the_floor_that_has_passed_it_is_not_vouched_for() {
+    let ever_in_quorum = |floor: Option<u64>| {
+        let floor = floor.map(|floor| Incarnation::new(floor).expect("in range"));
+        let mut pair = Pair::met(View { epoch: view().epoch.next(), floor, ..view() });
+        (0..300).any(|_| {
+            pair.run(STEP);
+            pair.holder.is_in_quorum()
+        })
+    };
+    assert!(ever_in_quorum(None));
+    assert!(!ever_in_quorum(Some(1)));
 }

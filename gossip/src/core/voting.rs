@@ -192,8 +192,11 @@ impl Node {
     pub(super) fn write_voucher(&mut self, at: usize) -> Option<Voucher> {
         let genesis = self.quorum.view()?.genesis;
         let peer = self.peers.at(at);
-        let (key, life, receipt) = (peer.key, peer.life, peer.heard_at?);
+        let (key, life, receipt, shown) = (peer.key, peer.life, peer.heard_at?, peer.epoch);
         let record = self.members.record(key).filter(|record| record.identity.life() == life)?;
+        if !self.quorum.has_seen_floor(record.identity.incarnation, shown) {
+            return None;
+        }
         let (electorate, length) = self.quorum.vouch(&record.identity, receipt)?;
         Some(Voucher { bond: bond(genesis, self.life, life), electorate, length })
     }

@@ -63,7 +63,7 @@ impl Storage {
         id: &NodeId,
         fresh: StorageId,
     ) -> Result<Self, StorageError> {
-        fs::create_dir_all(dir).map_err(|e| StorageError::io("create the directory", dir, e))?;
+        create(dir).map_err(|e| StorageError::io("create the directory", dir, e))?;
         let lock = lock(dir)?;
         let path = dir.join(STATE);
         let state = match read(&path)? {
@@ -138,6 +138,19 @@ impl Storage {
         self.replace(State { incarnation: next, ..state })?;
         Ok(incarnation)
     }
+}
+
+/// Makes the directory if it is not there, and sees to it that a power failure does not take it away again: it is an entry in
+/// another one, which has to be synced too.
+fn create(dir: &Path) -> io::Result<()> {
+    let missing: Vec<&Path> = dir.ancestors().take_while(|path| !path.exists()).collect();
+    fs::create_dir_all(dir)?;
+    #[cfg(unix)]
+    for parent in missing.into_iter().filter_map(Path::parent) {
+        let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+        File::open(parent)?.sync_all()?;
+    }
+    Ok(())
 }
 
 fn lock(dir: &Path) -> Result<File, StorageError> {

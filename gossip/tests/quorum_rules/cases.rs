@@ -1,12 +1,12 @@
 //! More doubted nodes than a voter can ask about at once (L1, D4).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gossip::Opinion;
-use gossip::core::quorum::{Delta, Message, Output, Subject};
+use gossip::core::quorum::{Delta, Message, Output, Recipient, Subject};
 
 use crate::bench::Bench;
-use crate::names::{MS, subject, subjects};
+use crate::names::{MS, disk, subject, subjects};
 
 /// Twice as many as there are cases, all of whom others doubt.
 const DOUBTED: usize = 256;
@@ -70,4 +70,28 @@ fn whoever_is_suspended_stays_a_case_among_many() {
     let times = asked[&subject("c", 1)];
     assert!(times >= 120, "three voters were asked {times} times in all: it had to wait for its turn");
     assert_eq!(certified, 3, "once to each voter: certificates are remembered with the case");
+}
+
+/// L1: who is asked by several about too many answers those that come first. Whoever asks in the same order each time never hears of
+/// the last.
+#[test]
+fn many_are_not_always_asked_about_in_the_same_order() {
+    let mut voter = crowded("a", 1);
+    let mut among_the_first = BTreeSet::new();
+    for _ in 0..40 {
+        let mut burst = Vec::new();
+        for _ in 0..10 {
+            voter.wait(100 * MS);
+            for output in voter.outputs() {
+                if let Output::Send { to: Recipient::Voter(to), message: Message::Ask { subject, .. } } =
+                    output
+                    && to == disk(2)
+                {
+                    burst.push(subject);
+                }
+            }
+        }
+        among_the_first.extend(burst.into_iter().take(CASES / 2));
+    }
+    assert_eq!(among_the_first.len(), DOUBTED);
 }

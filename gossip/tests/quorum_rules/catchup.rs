@@ -241,3 +241,55 @@ fn a_stranger_does_not_end_a_life_that_has_outlived_the_floor() {
     behind.vouched();
     assert!(!behind.quorum.outlives_floor(life(5)));
 }
+
+/// L2: most nodes of a large cluster are never vouched for. One that came in above the floor, and has seen each decision since, is as
+/// healthy as any when the floor passes it.
+#[test]
+fn a_stranger_does_not_end_a_life_that_nobody_vouches_for_and_that_the_floor_has_passed() {
+    let full = |floor: Option<u64>| {
+        let mut view = later(7, floor);
+        for number in 0..GONE_MAX {
+            let gone =
+                Gone { incarnation: life(4 + number as u64), cause: Cause::Dead, epoch: Epoch::GENESIS };
+            assert!(view.gone.insert(id(&format!("n{number}")), gone));
+        }
+        view
+    };
+    let passed = |floor: Option<u64>| {
+        let mut node = follower(full(floor));
+        let unseen = node.quorum.spared_by_floor(life(6));
+        node.learn(Delta::Leave(subject("y", 600)));
+        node.write(true);
+        assert_eq!(node.quorum.standing(), Standing::Unvoted);
+        (unseen, node.quorum.outlives_floor(node.chain.floor.expect("it has risen")))
+    };
+    assert_eq!(passed(None), (true, true));
+    assert_eq!(passed(Some(2)), (true, true));
+    assert_eq!(passed(Some(3)), (false, false), "it has begun too low");
+    let mut slept = follower(full(None));
+    hear_part(&mut slept, 1, &later(100, Some(4)), 0, 1000);
+    assert!(!slept.quorum.outlives_floor(life(4)) && !slept.quorum.spared_by_floor(life(4)));
+}
+
+/// S4: who ended and has made room on record is known to nobody, and to itself once it has stored the view that raised the floor.
+#[test]
+fn a_life_that_the_floor_has_passed_has_to_have_seen_it() {
+    let mut voter = among_many_dead();
+    let risen = |voter: &mut Bench, name: &str| {
+        voter.learn(Delta::Leave(subject(name, 1_800_000_000_000)));
+        voter.write(true);
+        (voter.chain.floor.expect("full"), voter.chain.epoch)
+    };
+    let start = voter.chain.epoch;
+    assert!(voter.quorum.has_seen_floor(life(2), None), "it is above the floor");
+    assert!(voter.quorum.has_seen_floor(life(1), Some(start)) && !voter.quorum.has_seen_floor(life(1), None));
+    let (floor, first) = risen(&mut voter, "y");
+    let (_, second) = risen(&mut voter, "z");
+    assert!(voter.quorum.has_seen_floor(life(2_000_000_000_000), None));
+    for (shown, seen) in [(None, false), (Some(start), false), (Some(first), false), (Some(second), true)] {
+        assert_eq!(voter.quorum.has_seen_floor(floor, shown), seen, "{shown:?}");
+    }
+    voter.learn(Delta::SetVouch(VouchFor::clamped(900 * MS)));
+    voter.write(true);
+    assert!(voter.quorum.has_seen_floor(floor, Some(second)), "the floor is where it was");
+}

@@ -1,10 +1,12 @@
 //! Requests about voters are about the voters of their time: the network may deliver a copy much later.
 
-use gossip::core::quorum::{Delta, Message, Names, Output, VouchFor, Wish};
+use std::time::Duration;
+
+use gossip::core::quorum::{Delta, Message, Names, Output, Recipient, VouchFor, Wish};
 use gossip::{BootId, Epoch, Identity};
 
 use crate::bench::Bench;
-use crate::names::{MS, disk, id, life, voters};
+use crate::names::{MS, disk, id, lease, life, subject, voters};
 
 /// Whether a voter that hears the request looks for the next voters.
 fn begins(voter: &mut Bench, wish: Wish) -> bool {
@@ -146,4 +148,30 @@ fn a_seal_that_somebody_wants_taken_back_is_taken_back() {
     owner.learn(Delta::Unseal);
     owner.write(true);
     assert!(owner.quorum.owes_nothing());
+}
+
+/// L3: each view may have made room for what is asked for, so it is asked for again. Were that always asked of the first voter, one that
+/// is out of reach would keep an owner waiting for as long as others' wishes are decided.
+#[test]
+fn others_decisions_do_not_keep_a_request_with_a_voter_that_is_out_of_reach() {
+    let mut owner = Bench::new("x", 8, 1);
+    owner.vouched();
+    owner.quorum.acquire(&lease());
+    let mut asked = Vec::new();
+    for number in 0..20 {
+        owner.wait(100 * MS);
+        owner.vouched();
+        owner.learn(Delta::Leave(subject(&format!("n{number}"), 1)));
+        owner.write(true);
+        owner.wait(Duration::ZERO);
+        for output in owner.outputs() {
+            if let Output::Send { to: Recipient::Voter(to), message: Message::Request { .. } } = output {
+                asked.push(to);
+            }
+        }
+    }
+    asked.dedup();
+    let round = [1, 2, 3].map(disk);
+    assert_eq!(asked, round.into_iter().cycle().take(asked.len()).collect::<Vec<_>>());
+    assert!(asked.len() >= 5, "each has had a turn of two ballot timeouts: {asked:?}");
 }

@@ -1,9 +1,12 @@
 //! What every view says that any decisions can lead to (S2, V2).
 
-use gossip::core::quorum::{Delta, Inapplicable, Moment, View, Vouching};
-use gossip::{BootId, Identity};
+use gossip::core::quorum::{Cause, Delta, GONE_MAX, Gone, Inapplicable, Moment, Subjects, View, Vouching};
+use gossip::{BootId, Epoch, Identity};
 
 use crate::names::{disk, genesis, id, lease, life, subject, subjects};
+
+/// So many ends are decided in one view at most.
+const TOGETHER: usize = 8;
 
 /// Lives that a name has here.
 const LIVES: [u64; 3] = [1, 2, 3];
@@ -68,4 +71,36 @@ fn whoever_is_gone_or_suspended_is_so_with_all_its_earlier_lives() {
         assert!(!LIVES.into_iter().any(of_the_dead), "{view:?}");
     });
     assert!(gone > 1000 && suspended > 1000, "{gone} gone, {suspended} suspended");
+}
+
+/// S2, S4: where the record of the dead is full each end makes room for another. Were one of those forgotten that are decided together, no
+/// view would ever say that it is over: nobody would bury it, and it would be vouched for again.
+#[test]
+fn those_who_end_together_are_all_on_record_in_that_view() {
+    let mut view = View { epoch: Epoch::GENESIS.next(), ..genesis() };
+    for number in 0..GONE_MAX {
+        let gone =
+            Gone { incarnation: life(1000 + number as u64), cause: Cause::Left, epoch: Epoch::GENESIS };
+        assert!(view.gone.insert(id(&format!("n{number}")), gone));
+    }
+    // Lower than all on record, the lowest first or last by name.
+    for rising in [true, false] {
+        let mut all = Subjects::default();
+        for number in 0..TOGETHER {
+            let incarnation = if rising { 10 + number } else { 10 - number } as u64;
+            assert!(all.insert(id(&format!("x{number}")), life(incarnation)));
+        }
+        let suspended = view.after(&Delta::Suspend(all.clone())).expect("all are well");
+        let ended = suspended.after(&Delta::Evict(all.clone())).expect("all are suspended");
+        for (id, incarnation) in all.iter() {
+            assert!(ended.is_gone(id, *incarnation), "{id} in {:?}", ended.gone);
+        }
+        assert_eq!((ended.gone.len(), ended.floor), (GONE_MAX, Some(life(1000 + TOGETHER as u64 - 1))));
+        let later = ended.after(&Delta::Leave(subject("y", 9))).expect("it is well");
+        assert_eq!(
+            all.iter().filter(|(id, at)| !later.is_gone(id, **at)).count(),
+            1,
+            "the lowest makes room"
+        );
+    }
 }

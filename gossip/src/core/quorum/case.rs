@@ -70,7 +70,7 @@ impl Cases {
     /// Answers may be this many questions late.
     const QUESTIONS_MAX: usize = 4;
     /// So many are asked about at once. Those that are suspended, half as many at most, are among them.
-    const MAX: usize = 2 * SUSPENDED_MAX;
+    pub(super) const MAX: usize = 2 * SUSPENDED_MAX;
 
     pub(super) fn new(first_question: u32) -> Self {
         Self { open: BTreeMap::new(), next_question: first_question, ripe: None, crowded: false, turn: None }
@@ -167,6 +167,12 @@ impl<R: Register> Quorum<R> {
         }
         self.cases.open.retain(|subject, _| subjects.contains(subject));
         let rank = self.rank(&view, witness);
+        let mut subjects = Vec::from_iter(subjects);
+        if self.cases.crowded {
+            // A voter that is asked by several about too many answers those that come first: not always the same.
+            let first = self.rng.below(subjects.len());
+            subjects.rotate_left(first);
+        }
         for subject in subjects {
             self.ask_about(&view, &subject, rank);
         }

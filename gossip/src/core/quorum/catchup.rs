@@ -161,6 +161,7 @@ impl<R: Register> Quorum<R> {
         }
         self.hash = view.hash();
         self.heed_own_end(&view);
+        self.note_floor(before, &view);
         self.vouched.adopt(&view);
         self.register.rebase(self.now.boot);
         if before.is_none_or(|before| before.gone != view.gone) {
@@ -292,12 +293,16 @@ impl<R: Register> Quorum<R> {
     }
 
     /// Whether a refusal to this life as being below that floor is to be passed over: this life has seen the floor rise, or is in
-    /// quorum and has yet to see it. Whoever refuses may be a few steps ahead, and know hardly anybody. In quorum nothing is lost
-    /// by waiting (S4).
+    /// quorum, or has been above a floor, and has yet to see this one. Whoever refuses may be a few steps ahead, and know hardly
+    /// anybody. Nothing is lost by waiting: in quorum because of S4, and where nobody vouches for it because it may do nothing.
     pub fn spared_by_floor(&mut self, floor: Incarnation) -> bool {
         let unseen = self.view().is_some_and(|view| view.floor < Some(floor));
-        self.outlives_floor(floor)
-            || (unseen && self.standing() == Standing::InQuorum && self.waits_for_steps())
+        let waits = match self.standing() {
+            Standing::InQuorum => true,
+            Standing::Unvoted => self.above_floor && !self.ended && !self.below_floor,
+            _ => false,
+        };
+        self.outlives_floor(floor) || (unseen && waits && self.waits_for_steps())
     }
 
     /// A snapshot is complete: checks it, and takes it in.

@@ -7,10 +7,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::case::Cases;
 use super::delta::Subject;
 use super::journal::Output;
 use super::message::{Message, Recipient};
-use super::view::{SUSPENDED_MAX, View};
+use super::view::View;
 use super::witness::Witness;
 use super::{Quorum, Register};
 use crate::core::clock::Now;
@@ -42,6 +43,9 @@ struct Inquiry {
 }
 
 impl Inquiries {
+    /// As many as one voter asks about at once.
+    const MAX: usize = Cases::MAX;
+
     pub(super) fn new(first_question: u32) -> Self {
         Self { open: BTreeMap::new(), next_question: first_question }
     }
@@ -116,7 +120,7 @@ impl<R: Register> Quorum<R> {
             }
             return;
         }
-        if self.inquiries.open.len() >= SUSPENDED_MAX {
+        if self.inquiries.open.len() >= Inquiries::MAX {
             return;
         }
         self.inquiries.next_question = self.inquiries.next_question.wrapping_add(1);

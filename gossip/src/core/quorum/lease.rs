@@ -71,9 +71,11 @@ pub(super) struct Leases {
     /// A farewell or a change of voters under way.
     errand: Option<Errand>,
     next_number: u64,
-    /// When to ask again, and how often that has been done in vain: each time another voter.
+    /// When to ask again.
     due: Option<Duration>,
+    /// How many voters have been asked in vain, and since when the next one is.
     tries: usize,
+    turn: Option<Duration>,
 }
 
 impl Leases {
@@ -88,6 +90,20 @@ impl Leases {
 
     pub(super) fn is_idle(&self) -> bool {
         self.wanted.is_empty()
+    }
+
+    /// Nothing has to be asked for: the next request begins with the first voter, where all are together.
+    fn first_voter_again(&mut self) {
+        (self.tries, self.turn) = (0, None);
+    }
+
+    /// How many voters have been asked in vain: each has a turn of this length.
+    fn tries_at(&mut self, now: Duration, turn: Duration) -> usize {
+        if *self.turn.get_or_insert(now) + turn <= now {
+            self.tries += 1;
+            self.turn = Some(now);
+        }
+        self.tries
     }
 
     fn number(&mut self) -> u64 {
@@ -205,8 +221,7 @@ impl<R: Register> Quorum<R> {
     }
 
     fn pursue_soon(&mut self) {
-        self.leases.tries = 0;
-        self.leases.due = Some(self.now.boot);
+        self.pursue_at_once();
         self.pursue_leases();
     }
 }
@@ -281,9 +296,12 @@ impl<R: Register> Quorum<R> {
         if self.errand_is_done(view) {
             self.leases.errand = None;
         }
-        if !self.leases.wanted.is_empty() || self.leases.errand.is_some() {
-            self.leases.tries = 0;
-            self.leases.due = Some(self.now.boot);
+        if self.owes_nothing() {
+            self.leases.first_voter_again();
+        } else {
+            // What was in the way may be gone. The turn of the voter that is asked goes on: others' decisions must not bring
+            // it back again and again to one that is out of reach (L3).
+            self.pursue_at_once();
         }
     }
 
@@ -341,13 +359,18 @@ impl<R: Register> Quorum<R> {
             return;
         };
         let errands = self.errands(&view);
-        if errands.is_empty() || self.standing() == Standing::Evicted {
+        if errands.is_empty() {
+            self.leases.first_voter_again();
             return;
         }
+        if self.standing() == Standing::Evicted {
+            return;
+        }
+        let turn = 2 * self.settings.ballot_timeout;
+        self.leases.due = Some(now + turn);
+        let tries = self.leases.tries_at(now, turn);
         let voters = &view.electorate.voters;
-        let Some((&voter, _)) = voters.iter().nth(self.leases.tries % voters.len().max(1)) else { return };
-        self.leases.tries += 1;
-        self.leases.due = Some(now + 2 * self.settings.ballot_timeout);
+        let Some((&voter, _)) = voters.iter().nth(tries % voters.len().max(1)) else { return };
         for Errand { number, wish, .. } in errands {
             let message = Message::Request { owner: self.identity.clone(), number, wish };
             self.send(Recipient::Voter(voter), message);

@@ -132,6 +132,10 @@ pub struct Quorum<R = Paxos> {
     ends: Option<Epoch>,
     /// Whether this life, which was never in quorum, may be among the dead that are not on record any more.
     below_floor: bool,
+    /// Whether it has stored a view whose floor it is above: it did not begin too low.
+    above_floor: bool,
+    /// The view since which the floor is known here to be what it is in the stored one.
+    floor_since: Epoch,
     /// When this life began.
     begun: Duration,
 }
@@ -183,6 +187,8 @@ impl<R: Register> Quorum<R> {
             ended: false,
             ends: None,
             below_floor: false,
+            above_floor: false,
+            floor_since: Epoch::GENESIS,
             begun: now.boot,
             identity,
             settings,
@@ -190,6 +196,7 @@ impl<R: Register> Quorum<R> {
         if let Some(view) = quorum.journal.view().cloned() {
             quorum.note_own_end(&view);
             quorum.heed_own_end(&view);
+            quorum.note_floor(None, &view);
             quorum.vouched.adopt(&view);
             quorum.register.rebase(now.boot);
         }

@@ -77,14 +77,29 @@ impl<R: Register> Quorum<R> {
         !self.ended
     }
 
-    /// Whether this life was in quorum and has seen the record of the dead fill up to this floor without being on it: decided
-    /// by decided, or it would have counted itself out (S4).
+    /// A view is in force: since when its floor is where it is, and whether this life is above it.
+    pub(super) fn note_floor(&mut self, before: Option<&View>, view: &View) {
+        if before.is_none_or(|before| before.floor != view.floor) {
+            self.floor_since = view.epoch;
+        }
+        self.above_floor |= view.floor < Some(self.identity.incarnation);
+    }
+
+    /// Whether a life that shows this epoch knows whether it is over. Of one that the floor has passed nobody else may know any
+    /// more: its end may have been on record once, and have made room. It has seen that itself once it has stored the view
+    /// that raised the floor, or a later one.
+    pub fn has_seen_floor(&self, incarnation: Incarnation, shown: Option<Epoch>) -> bool {
+        let passed = self.view().is_some_and(|view| view.floor >= Some(incarnation));
+        !passed || shown >= Some(self.floor_since)
+    }
+
+    /// Whether this life was in quorum, or above a floor, and has seen the record of the dead fill up to this floor without being on
+    /// it: decided by decided, or it would have counted itself out (S4).
     pub fn outlives_floor(&self, floor: Incarnation) -> bool {
         let Identity { id, incarnation, .. } = &self.identity;
         let outlived = |view: &View| view.floor >= Some(floor) && !view.is_gone(id, *incarnation);
-        !self.ended
-            && self.stand.standing != Standing::Unvoted
-            && self.view().is_some_and(|view| outlived(view))
+        let begun_well = self.stand.standing != Standing::Unvoted || self.above_floor;
+        !self.ended && !self.below_floor && begun_well && self.view().is_some_and(|view| outlived(view))
     }
 
     /// Where this node stands, as of the last call that took a time.

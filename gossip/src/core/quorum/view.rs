@@ -376,9 +376,11 @@ impl View {
     }
 
     /// Forgets the name whose lives ended lowest; from now on newcomers must be above that. The floor rises each time, so that whoever
-    /// has seen it at some height knows of all who were forgotten by then.
+    /// has seen it at some height knows of all who were forgotten by then. Who ends in this very view is forgotten last, or no view
+    /// would ever say that it did.
     fn raise_floor(&mut self) {
-        let lowest = self.gone.iter().min_by_key(|(_, gone)| (gone.incarnation, gone.epoch));
+        let order = |gone: &Gone| (gone.epoch == self.epoch, gone.incarnation, gone.epoch);
+        let lowest = self.gone.iter().min_by_key(|(_, gone)| order(gone));
         let Some((id, incarnation)) = lowest.map(|(id, gone)| (id.clone(), gone.incarnation)) else { return };
         self.gone.remove(&id);
         self.floor = self.floor.map(Incarnation::next).max(Some(incarnation));
