@@ -399,11 +399,12 @@ fn longest_suspicion_ms(run: &mut Run<'_>, guests: std::ops::Range<usize>, until
 }
 
 /// A voter that hears one heartbeat in five of those who want leases answers them all the same: none of them, whom it does not
-/// observe itself, takes it for silent for long.
+/// observe itself, takes it for silent for long. How long the longest of a minute is, is a matter of chance, as the longest run
+/// of lost datagrams is, so it is judged over ten minutes: when the voter did not answer, it was 4.5 to 14.4 s, 7.8 on average.
 #[test]
 fn a_voter_that_hears_little_of_its_guests_is_not_silent_to_them() {
     let (voters, hosts) = (5, 24);
-    for seed in 1..11 {
+    let longest_ms = |seed| {
         let mut scenario = Scenario::calm(seed, hosts, 100).voters(voters);
         for guest in voters..hosts {
             scenario = scenario.with(20, 700, Fault::Lease(guest, guest as u8));
@@ -411,10 +412,13 @@ fn a_voter_that_hears_little_of_its_guests_is_not_silent_to_them() {
         scenario = scenario.with(80, 680, Fault::Net(Rule::LossTo(0, 0.8)));
         scenario.full_mesh_max = 8;
         let mut run = Run::new(&scenario, false, &|_| {});
-        let longest_ms = longest_suspicion_ms(&mut run, voters..hosts, 68_000 * sim::MS);
-        println!("seed {seed}: {longest_ms} ms");
-        assert!(longest_ms <= 2_000, "seed {seed}: suspected for {longest_ms} ms");
-    }
+        longest_suspicion_ms(&mut run, voters..hosts, 68_000 * sim::MS)
+    };
+    let all_ms = Vec::from_iter((1..11).map(longest_ms));
+    println!("longest, in ms: {all_ms:?}");
+    let mean_ms = all_ms.iter().sum::<u64>() / all_ms.len() as u64;
+    assert!(mean_ms <= 2_000, "mean {mean_ms} of {all_ms:?}");
+    assert!(all_ms.iter().all(|&longest_ms| longest_ms <= 4_000), "{all_ms:?}");
 }
 
 /// While everybody is alone nobody has a majority, and when that ends nobody is missing.
