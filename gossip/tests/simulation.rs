@@ -9,6 +9,7 @@
 #![allow(clippy::expect_used, reason = "helpers of tests are tests")]
 
 mod checkers;
+mod full_record;
 mod sim;
 
 use gossip::wire::Head;

@@ -64,6 +64,13 @@ impl OneHistory {
                 return Err(format!("S2: view {} takes back the end of {id}", view.epoch));
             }
         }
+        // A restoration ends nobody: whoever is let go in a view that does has ended in it too.
+        let restores = before.gone == view.gone && before.floor == view.floor;
+        for (id, suspension) in before.suspended.iter().filter(|(id, _)| !view.suspended.contains(id)) {
+            if !restores && !view.is_gone(id, suspension.incarnation) {
+                return Err(format!("S2: view {} says nothing of the end of {id}", view.epoch));
+            }
+        }
         for (lease, grant) in view.leases.iter() {
             let known = before.leases.get(lease);
             if known != Some(grant) && (known.is_some() || grant.token != view.epoch) {

@@ -1,0 +1,68 @@
+//! Where the record of the dead is full, as it is for good in any cluster that has lost so many names: each further end makes
+//! room for another's, the floor rises, and passes lives that are well.
+
+use gossip::core::quorum::{Cause, GONE_MAX, Gone, Voters, VouchFor};
+use gossip::{Epoch, GenesisId, Incarnation, NodeId, View};
+
+use crate::sim::MS;
+use crate::sim::fault::{Fault, Scenario};
+use crate::sim::network::Rule;
+use crate::sim::run::run;
+use crate::sim::world::World;
+
+const VOTERS: usize = 5;
+
+/// Puts a history on all disks in which as many have died as there is room for, each in a higher life than anybody is in here.
+fn fill(world: &mut World) {
+    let mut voters = Voters::default();
+    for host in &world.hosts[..VOTERS] {
+        assert!(voters.insert(host.disk, host.id.clone()));
+    }
+    let vouch_for = VouchFor::clamped(10 * world.config.interval());
+    let mut view = View::genesis(GenesisId(7), voters, vouch_for);
+    for number in 0..GONE_MAX as u64 {
+        let name = NodeId::new(format!("gone{number}")).expect("a name");
+        let incarnation = Incarnation::new(1_000 + number).expect("in range");
+        assert!(view.gone.insert(name, Gone { incarnation, cause: Cause::Dead, epoch: Epoch::GENESIS }));
+    }
+    for host in &mut world.hosts {
+        host.durable.view = Some(view.clone().into());
+        host.durable.vouch_for_max = Some(vouch_for);
+    }
+}
+
+/// In which life each host is in the end.
+fn lives_after(scenario: &Scenario) -> Vec<u64> {
+    let world = run(scenario, false, &fill)
+        .unwrap_or_else(|failure| panic!("seed {}: {}", scenario.seed, failure.what));
+    let newest = crate::newest_view(&world);
+    assert!(newest.floor.is_some() && newest.gone.len() == GONE_MAX, "{:?}", newest.floor);
+    world.hosts.iter().map(|host| host.stored).collect()
+}
+
+/// S2, S4: they are cut off together and evicted several at a time, in lives lower than all on record. Each of them learns of its end.
+#[test]
+fn who_is_evicted_together_with_others_does_not_go_on_as_before() {
+    let hosts = 14;
+    for seed in 1..6 {
+        // They come back right after that: whoever is left out is evicted again before long.
+        let apart = Fault::Net(Rule::Partition(Vec::from_iter(VOTERS..hosts)));
+        let scenario = Scenario::calm(seed, hosts, 100).voters(VOTERS).with(50, 68, apart);
+        let lives = lives_after(&scenario);
+        assert!(lives[VOTERS..].iter().filter(|&&life| life > 1).count() > 1, "seed {seed}: {lives:?}");
+        assert_eq!(lives[..VOTERS], [1; VOTERS], "seed {seed}");
+    }
+}
+
+/// L2: whoever has just started knows hardly anybody, and that does not end its neighbours.
+#[test]
+fn a_restart_does_not_end_neighbours_that_the_floor_has_passed() {
+    let (hosts, restarted) = (200, 10);
+    let mut scenario = Scenario::calm(1, hosts, 100).voters(VOTERS).with(50, 51, Fault::Kill(20));
+    scenario = scenario.with(100, 110, Fault::Crash { host: restarted, disk: true });
+    scenario.full_mesh_max = 8;
+    scenario.end = 20_000 * MS;
+    let lives = lives_after(&scenario);
+    let over: Vec<usize> = (0..hosts).filter(|&host| lives[host] > 1).collect();
+    assert_eq!(over, [restarted]);
+}
