@@ -194,7 +194,7 @@ impl Node {
         let peer = self.peers.at(at);
         let (key, life, receipt, shown) = (peer.key, peer.life, peer.heard_at?, peer.epoch);
         let record = self.members.record(key).filter(|record| record.identity.life() == life)?;
-        if !self.quorum.has_seen_floor(record.identity.incarnation, shown) {
+        if !self.quorum.has_seen_floor(&record.identity, shown) {
             return None;
         }
         let (electorate, length) = self.quorum.vouch(&record.identity, receipt)?;

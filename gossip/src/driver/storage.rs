@@ -63,7 +63,7 @@ impl Storage {
         id: &NodeId,
         fresh: StorageId,
     ) -> Result<Self, StorageError> {
-        create(dir).map_err(|e| StorageError::io("create the directory", dir, e))?;
+        create(dir)?;
         let lock = lock(dir)?;
         let path = dir.join(STATE);
         let state = match read(&path)? {
@@ -142,13 +142,15 @@ impl Storage {
 
 /// Makes the directory if it is not there, and sees to it that a power failure does not take it away again: it is an entry in
 /// another one, which has to be synced too.
-fn create(dir: &Path) -> io::Result<()> {
+fn create(dir: &Path) -> Result<(), StorageError> {
+    #[cfg(unix)]
     let missing: Vec<&Path> = dir.ancestors().take_while(|path| !path.exists()).collect();
-    fs::create_dir_all(dir)?;
+    fs::create_dir_all(dir).map_err(|e| StorageError::io("create the directory", dir, e))?;
     #[cfg(unix)]
     for parent in missing.into_iter().filter_map(Path::parent) {
         let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
-        File::open(parent)?.sync_all()?;
+        let synced = File::open(parent).and_then(|parent| parent.sync_all());
+        synced.map_err(|e| StorageError::io("sync the directory", parent, e))?;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use gossip::{Epoch, GenesisId, Incarnation, NodeId, View};
 use crate::sim::MS;
 use crate::sim::fault::{Fault, Scenario};
 use crate::sim::network::Rule;
-use crate::sim::run::run;
+use crate::sim::run::{Run, run};
 use crate::sim::world::World;
 
 const VOTERS: usize = 5;
@@ -65,4 +65,30 @@ fn a_restart_does_not_end_neighbours_that_the_floor_has_passed() {
     let lives = lives_after(&scenario);
     let over: Vec<usize> = (0..hosts).filter(|&host| lives[host] > 1).collect();
     assert_eq!(over, [restarted]);
+}
+
+/// L2, V2: each farewell raises the floor, faster than a heartbeat shows that its sender has seen it. That takes nobody's lease away.
+#[test]
+fn a_lease_is_kept_while_many_leave() {
+    let (hosts, holder, leaving) = (70, 5, 6..68);
+    for seed in 1..4 {
+        let mut scenario =
+            Scenario::calm(seed, hosts, 100).voters(VOTERS).with(20, 400, Fault::Lease(holder, 0));
+        // It raises the floor above all that are here.
+        scenario = scenario.with(30, 31, Fault::Kill(hosts - 1));
+        for host in leaving.clone() {
+            let at = 80 + (host as u64 - 6) / 2;
+            scenario = scenario.with(at, at + 1, Fault::Leave(host));
+        }
+        let mut run = Run::new(&scenario, false, &fill);
+        while run.world.now < 15_000 * MS {
+            run.step().unwrap_or_else(|failure| panic!("seed {seed}: {}", failure.what));
+        }
+        let newest = crate::newest_view(&run.world);
+        let gone = leaving.clone().filter(|&host| newest.gone.contains(&run.world.hosts[host].id)).count();
+        let (_, grant) = newest.leases.iter().next().expect("it is still held");
+        println!("seed {seed}: view {}, token {}, {gone} on record", newest.epoch, grant.token);
+        assert!(newest.epoch.get() > 60, "seed {seed}: {}", newest.epoch);
+        assert_eq!(grant.token, Epoch::GENESIS.next(), "seed {seed}: it was lost, and granted again");
+    }
 }

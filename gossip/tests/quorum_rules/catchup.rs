@@ -1,7 +1,7 @@
 //! Whole views for those who missed many (§13), and what may have happened in between (S4).
 
 use gossip::core::quorum::{
-    Cause, Delta, Durable, GONE_MAX, Gone, Message, Output, Quorum, Recipient, Start, View, VouchFor,
+    Cause, Delta, Durable, GONE_MAX, Gone, Message, Output, Quorum, Recipient, Start, Subject, View, VouchFor,
 };
 use gossip::core::register::Paxos;
 use gossip::wire::Bytes;
@@ -271,25 +271,51 @@ fn a_stranger_does_not_end_a_life_that_nobody_vouches_for_and_that_the_floor_has
     assert!(!slept.quorum.outlives_floor(life(4)) && !slept.quorum.spared_by_floor(life(4)));
 }
 
-/// S4: who ended and has made room on record is known to nobody, and to itself once it has stored the view that raised the floor.
+/// S4: who ended and has made room on record is known to nobody, and to itself once it has stored the view that raised the floor. Where
+/// all steps since an earlier one are known, they tell as well: the floor may rise faster than a healthy node can show that it knows.
 #[test]
 fn a_life_that_the_floor_has_passed_has_to_have_seen_it() {
-    let mut voter = among_many_dead();
-    let risen = |voter: &mut Bench, name: &str| {
-        voter.learn(Delta::Leave(subject(name, 1_800_000_000_000)));
-        voter.write(true);
-        (voter.chain.floor.expect("full"), voter.chain.epoch)
+    let who = |name: &str, incarnation| Identity {
+        id: id(name),
+        storage: disk(7),
+        incarnation: life(incarnation),
+        boot: BootId([7; 16]),
     };
+    let ends = |voter: &mut Bench, subject: Subject| {
+        voter.learn(Delta::Leave(subject));
+        voter.write(true);
+        voter.chain.epoch
+    };
+    let mut voter = among_many_dead();
     let start = voter.chain.epoch;
-    assert!(voter.quorum.has_seen_floor(life(2), None), "it is above the floor");
-    assert!(voter.quorum.has_seen_floor(life(1), Some(start)) && !voter.quorum.has_seen_floor(life(1), None));
-    let (floor, first) = risen(&mut voter, "y");
-    let (_, second) = risen(&mut voter, "z");
-    assert!(voter.quorum.has_seen_floor(life(2_000_000_000_000), None));
-    for (shown, seen) in [(None, false), (Some(start), false), (Some(first), false), (Some(second), true)] {
-        assert_eq!(voter.quorum.has_seen_floor(floor, shown), seen, "{shown:?}");
+    assert!(voter.quorum.has_seen_floor(&who("y", 2), None), "it is above the floor");
+    assert!(voter.quorum.has_seen_floor(&who("y", 1), Some(start)));
+    assert!(!voter.quorum.has_seen_floor(&who("y", 1), None));
+    let first = ends(&mut voter, subject("w", 3));
+    let second = ends(&mut voter, subject("z", 1_800_000_000_000));
+    assert!(voter.quorum.has_seen_floor(&who("y", 2_000_000_000_000), None));
+    for (whom, shown, seen) in [
+        (who("y", 3), None, false),
+        (who("y", 3), Some(start), true),
+        (who("w", 3), Some(start), false),
+        (who("w", 4), Some(start), true),
+        (who("w", 3), Some(first), true),
+        (who("w", 3), Some(second), true),
+    ] {
+        assert_eq!(voter.quorum.has_seen_floor(&whom, shown), seen, "{whom:?} at {shown:?}");
+    }
+    // A start forgets the steps.
+    let restarted = follower(voter.chain.clone());
+    for (shown, seen) in [(None, false), (Some(first), false), (Some(second), true)] {
+        assert_eq!(restarted.quorum.has_seen_floor(&who("y", 3), shown), seen, "{shown:?}");
     }
     voter.learn(Delta::SetVouch(VouchFor::clamped(900 * MS)));
     voter.write(true);
-    assert!(voter.quorum.has_seen_floor(floor, Some(second)), "the floor is where it was");
+    assert!(voter.quorum.has_seen_floor(&who("y", 3), Some(second)), "the floor is where it was");
+    // Not all steps are kept.
+    for number in 0..64 {
+        ends(&mut voter, subject(&format!("later{number}"), 1_800_000_000_000 + number));
+    }
+    assert!(!voter.quorum.has_seen_floor(&who("y", 3), Some(second)));
+    assert!(voter.quorum.has_seen_floor(&who("y", 3), Some(second.next())));
 }

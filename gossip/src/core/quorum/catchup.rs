@@ -10,7 +10,7 @@ use super::message::{Message, Recipient};
 use super::standing::Standing;
 use super::view::{Epoch, View};
 use super::{Quorum, Register};
-use crate::core::identity::Incarnation;
+use crate::core::identity::{Identity, Incarnation};
 use crate::wire::{self, Bytes};
 
 /// Steps kept for others, and a snapshot on its way in.
@@ -174,6 +174,13 @@ impl<R: Register> Quorum<R> {
         self.on_electorate(before, &view);
         self.take_stock();
         self.settle_leases(&view);
+    }
+
+    /// Whether all steps from one view to another are known here, and none of them ends this life.
+    pub(super) fn is_spared_since(&self, shown: Epoch, whom: &Identity, until: Epoch) -> bool {
+        let mut since = self.catchup.steps.iter().filter(|step| step.epoch > shown && step.epoch <= until);
+        let known = since.clone().next().is_some_and(|first| first.epoch == shown.next());
+        known && !since.any(|step| step.delta.ends(whom))
     }
 }
 

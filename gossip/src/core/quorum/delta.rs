@@ -59,3 +59,16 @@ pub enum Delta {
     /// Vouchers are good for so long from now on.
     SetVouch(VouchFor),
 }
+
+impl Delta {
+    /// Whether it ends this life: this one, or a later one of the name.
+    pub(super) fn ends(&self, whom: &Identity) -> bool {
+        match self {
+            Self::Evict(subjects) => {
+                subjects.get(&whom.id).is_some_and(|highest| whom.incarnation <= *highest)
+            }
+            Self::Leave(subject) => subject.id == whom.id && whom.incarnation <= subject.incarnation,
+            _ => false,
+        }
+    }
+}

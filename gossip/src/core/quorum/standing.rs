@@ -87,10 +87,10 @@ impl<R: Register> Quorum<R> {
 
     /// Whether a life that shows this epoch knows whether it is over. Of one that the floor has passed nobody else may know any
     /// more: its end may have been on record once, and have made room. It has seen that itself once it has stored the view
-    /// that raised the floor, or a later one.
-    pub fn has_seen_floor(&self, incarnation: Incarnation, shown: Option<Epoch>) -> bool {
-        let passed = self.view().is_some_and(|view| view.floor >= Some(incarnation));
-        !passed || shown >= Some(self.floor_since)
+    /// that raised the floor, or a later one; or the view that it shows, if this node knows all steps since and none ends it.
+    pub fn has_seen_floor(&self, whom: &Identity, shown: Option<Epoch>) -> bool {
+        let Some(view) = self.view().filter(|view| view.floor >= Some(whom.incarnation)) else { return true };
+        shown.is_some_and(|shown| shown >= self.floor_since || self.is_spared_since(shown, whom, view.epoch))
     }
 
     /// Whether this life was in quorum, or above a floor, and has seen the record of the dead fill up to this floor without being on
