@@ -1,39 +1,26 @@
 //! Where the record of the dead is full, as it is for good in any cluster that has lost so many names: each further end makes
 //! room for another's, the floor rises, and passes lives that are well.
 
-use gossip::core::quorum::{Cause, GONE_MAX, Gone, Voters, VouchFor};
-use gossip::{Epoch, GenesisId, Incarnation, NodeId, View};
+use gossip::Epoch;
+use gossip::core::quorum::GONE_MAX;
 
 use crate::sim::MS;
 use crate::sim::fault::{Fault, Scenario};
 use crate::sim::network::Rule;
+use crate::sim::record::Record;
 use crate::sim::run::{Run, run};
-use crate::sim::world::World;
 
 const VOTERS: usize = 5;
 
-/// Puts a history on all disks in which as many have died as there is room for, each in a higher life than anybody is in here.
-fn fill(world: &mut World) {
-    let mut voters = Voters::default();
-    for host in &world.hosts[..VOTERS] {
-        assert!(voters.insert(host.disk, host.id.clone()));
-    }
-    let vouch_for = VouchFor::clamped(10 * world.config.interval());
-    let mut view = View::genesis(GenesisId(7), voters, vouch_for);
-    for number in 0..GONE_MAX as u64 {
-        let name = NodeId::new(format!("gone{number}")).expect("a name");
-        let incarnation = Incarnation::new(1_000 + number).expect("in range");
-        assert!(view.gone.insert(name, Gone { incarnation, cause: Cause::Dead, epoch: Epoch::GENESIS }));
-    }
-    for host in &mut world.hosts {
-        host.durable.view = Some(view.clone().into());
-        host.durable.vouch_for_max = Some(vouch_for);
-    }
+/// Nothing goes wrong but what is added; as many have died as there is room for, in higher lives than anybody is in here.
+fn calm(seed: u64, hosts: usize) -> Scenario {
+    let record = Some(Record { room: 0, life: 1_000 });
+    Scenario { record, ..Scenario::calm(seed, hosts, 100).voters(VOTERS) }
 }
 
 /// In which life each host is in the end.
 fn lives_after(scenario: &Scenario) -> Vec<u64> {
-    let world = run(scenario, false, &fill)
+    let world = run(scenario, false, &|_| {})
         .unwrap_or_else(|failure| panic!("seed {}: {}", scenario.seed, failure.what));
     let newest = crate::newest_view(&world);
     assert!(newest.floor.is_some() && newest.gone.len() == GONE_MAX, "{:?}", newest.floor);
@@ -47,7 +34,7 @@ fn who_is_evicted_together_with_others_does_not_go_on_as_before() {
     for seed in 1..6 {
         // They come back right after that: whoever is left out is evicted again before long.
         let apart = Fault::Net(Rule::Partition(Vec::from_iter(VOTERS..hosts)));
-        let scenario = Scenario::calm(seed, hosts, 100).voters(VOTERS).with(50, 68, apart);
+        let scenario = calm(seed, hosts).with(50, 68, apart);
         let lives = lives_after(&scenario);
         assert!(lives[VOTERS..].iter().filter(|&&life| life > 1).count() > 1, "seed {seed}: {lives:?}");
         assert_eq!(lives[..VOTERS], [1; VOTERS], "seed {seed}");
@@ -58,7 +45,7 @@ fn who_is_evicted_together_with_others_does_not_go_on_as_before() {
 #[test]
 fn a_restart_does_not_end_neighbours_that_the_floor_has_passed() {
     let (hosts, restarted) = (200, 10);
-    let mut scenario = Scenario::calm(1, hosts, 100).voters(VOTERS).with(50, 51, Fault::Kill(20));
+    let mut scenario = calm(1, hosts).with(50, 51, Fault::Kill(20));
     scenario = scenario.with(100, 110, Fault::Crash { host: restarted, disk: true });
     scenario.full_mesh_max = 8;
     scenario.end = 20_000 * MS;
@@ -72,15 +59,14 @@ fn a_restart_does_not_end_neighbours_that_the_floor_has_passed() {
 fn a_lease_is_kept_while_many_leave() {
     let (hosts, holder, leaving) = (70, 5, 6..68);
     for seed in 1..4 {
-        let mut scenario =
-            Scenario::calm(seed, hosts, 100).voters(VOTERS).with(20, 400, Fault::Lease(holder, 0));
+        let mut scenario = calm(seed, hosts).with(20, 400, Fault::Lease(holder, 0));
         // It raises the floor above all that are here.
         scenario = scenario.with(30, 31, Fault::Kill(hosts - 1));
         for host in leaving.clone() {
             let at = 80 + (host as u64 - 6) / 2;
             scenario = scenario.with(at, at + 1, Fault::Leave(host));
         }
-        let mut run = Run::new(&scenario, false, &fill);
+        let mut run = Run::new(&scenario, false, &|_| {});
         while run.world.now < 15_000 * MS {
             run.step().unwrap_or_else(|failure| panic!("seed {seed}: {}", failure.what));
         }

@@ -173,11 +173,9 @@ fn who_has_seen_its_own_end_decided_counts_itself_out_for_ever() {
         let mut node = among_many_dead();
         node.vouched();
         node.wait(3_000 * MS);
-        for delta in [
-            Delta::Suspend(subjects("x", 3)),
-            Delta::Evict(subjects("x", 3)),
-            Delta::Leave(subject("y", 1_800_000_000_000)),
-        ] {
+        let end = [Delta::Suspend(subjects("x", 3)), Delta::Evict(subjects("x", 3))];
+        let later = |number: usize| Delta::Leave(subject(&format!("y{number}"), 1_800_000_000_000));
+        for delta in end.into_iter().chain((0..=GONE_MAX / 2).map(later)) {
             node.learn(delta);
             if !at_once {
                 node.write(true);

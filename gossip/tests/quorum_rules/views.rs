@@ -1,5 +1,7 @@
 //! What every view says that any decisions can lead to (S2, V2).
 
+use std::sync::Arc;
+
 use gossip::core::quorum::{Cause, Delta, GONE_MAX, Gone, Inapplicable, Moment, Subjects, View, Vouching};
 use gossip::{BootId, Epoch, Identity};
 
@@ -96,11 +98,27 @@ fn those_who_end_together_are_all_on_record_in_that_view() {
             assert!(ended.is_gone(id, *incarnation), "{id} in {:?}", ended.gone);
         }
         assert_eq!((ended.gone.len(), ended.floor), (GONE_MAX, Some(life(1000 + TOGETHER as u64 - 1))));
-        let later = ended.after(&Delta::Leave(subject("y", 9))).expect("it is well");
-        assert_eq!(
-            all.iter().filter(|(id, at)| !later.is_gone(id, **at)).count(),
-            1,
-            "the lowest makes room"
-        );
     }
+}
+
+/// S2, S6: how long an end stays on record does not depend on how low a life it was. A member that has been away for a while would bring
+/// back one that had just been forgotten.
+#[test]
+fn the_newer_half_of_the_record_of_the_dead_is_kept() {
+    let mut view = Arc::new(View { epoch: Epoch::GENESIS.next(), ..genesis() });
+    let lives = |number: u64| 1 + number.wrapping_mul(0x9e37_79b9_7f4a_7c15) % 2000;
+    let name = |number: u64| id(&format!("n{number}"));
+    let mut forgotten = 0;
+    for number in 0..4 * GONE_MAX as u64 {
+        let floor = view.floor;
+        view = view.after(&Delta::Leave(subject(&format!("n{number}"), lives(number)))).expect("it is well");
+        let newest = number.saturating_sub(GONE_MAX as u64 / 2 - 1)..=number;
+        assert!(newest.clone().all(|number| view.gone.contains(&name(number))), "{newest:?}");
+        let dropped = number + 1 - view.gone.len() as u64;
+        assert_eq!(dropped - forgotten, u64::from(number >= GONE_MAX as u64), "one for one");
+        assert!(dropped == forgotten || view.floor > floor, "{floor:?}, {:?}", view.floor);
+        forgotten = dropped;
+    }
+    let lost = (0..4 * GONE_MAX as u64).filter(|&number| !view.gone.contains(&name(number)));
+    assert!(lost.map(|number| Some(life(lives(number)))).all(|life| life <= view.floor), "{:?}", view.floor);
 }

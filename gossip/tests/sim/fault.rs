@@ -7,6 +7,7 @@ use gossip::core::quorum::Durable;
 
 use super::Nanos;
 use super::network::Rule;
+use super::record::Record;
 use super::rng::Rng;
 use super::world::World;
 
@@ -70,6 +71,8 @@ pub struct Scenario {
     pub hosts: usize,
     /// How many of them found a history, each with a disk; if any do, all have one.
     pub voters: usize,
+    /// Who is on record as dead when it begins. If anybody is, that history was founded long ago.
+    pub record: Option<Record>,
     pub interval_ms: u64,
     pub full_mesh_max: usize,
     /// Whether heartbeats are left unread for a while when nobody asks anything.
@@ -116,8 +119,9 @@ impl Scenario {
             faults.push(Scheduled { from, until: calm - 20 * interval, fault });
         }
         faults.sort_by_key(|fault| fault.from);
+        let record = (voters > 0 && rng.chance(0.125)).then(|| Record::random(&mut rng));
         let (rests, end) = (seed.is_multiple_of(2), calm + 240 * interval);
-        Self { seed, hosts, voters, interval_ms, full_mesh_max, rests, faults, calm, end }
+        Self { seed, hosts, voters, record, interval_ms, full_mesh_max, rests, faults, calm, end }
     }
 
     /// Nothing goes wrong at all.
@@ -125,7 +129,18 @@ impl Scenario {
         let interval = interval_ms * super::MS;
         let (calm, end) = (100 * interval, 200 * interval);
         let (full_mesh_max, faults) = (32, Vec::new());
-        Self { seed, hosts, voters: 0, interval_ms, full_mesh_max, rests: true, faults, calm, end }
+        Self {
+            seed,
+            hosts,
+            voters: 0,
+            record: None,
+            interval_ms,
+            full_mesh_max,
+            rests: true,
+            faults,
+            calm,
+            end,
+        }
     }
 
     /// With so many of the hosts as voters.

@@ -25,6 +25,7 @@ pub mod mutant;
 pub mod mutant_quorum;
 pub mod network;
 pub mod observed;
+pub mod record;
 pub mod rng;
 pub mod run;
 pub mod scale;

@@ -50,6 +50,9 @@ impl<'a> Run<'a> {
         if scenario.voters > 0 {
             world.give_disks();
         }
+        if let Some(record) = scenario.record {
+            record.write(&mut world, scenario.voters);
+        }
         world.config_mesh = scenario.full_mesh_max;
         world.lookups = true;
         world.rests = scenario.rests;
@@ -173,12 +176,13 @@ fn explain(scenario: &Scenario, failure: &Failure, mutation: Mutation<'_>) -> St
     let tail: Vec<&str> = tail.into_iter().rev().collect();
     format!(
         "seed {} failed at {:.3} s: {}\nreplay: SIM_FIRST={} SIM_SEEDS=1 cargo test -p gossip --test simulation seeds\n\
-         {} hosts, interval {} ms, mesh up to {}, resting: {}; {} of {} faults are enough:\n{:#?}\nfor: {}\nthe log ends:\n{}",
+         {} hosts, {:?}, interval {} ms, mesh up to {}, resting: {}; {} of {} faults are enough:\n{:#?}\nfor: {}\nthe log ends:\n{}",
         scenario.seed,
         failure.at as f64 / 1e9,
         failure.what,
         scenario.seed,
         small.hosts,
+        small.record,
         small.interval_ms,
         small.full_mesh_max,
         small.rests,
@@ -220,9 +224,17 @@ pub struct Batch {
     pub count: u64,
     /// Seeds with more hosts are left out.
     pub hosts_max: u64,
+    /// Seeds that begin without a record of the dead are left out.
+    pub recorded: bool,
     /// At how many of its writes each seed is to crash.
     pub writes: u64,
     pub threads: u64,
+}
+
+impl Batch {
+    fn leaves_out(&self, scenario: &Scenario) -> bool {
+        scenario.hosts as u64 > self.hosts_max || (self.recorded && scenario.record.is_none())
+    }
 }
 
 /// What came of them.
@@ -252,7 +264,7 @@ pub fn run_seeds(batch: Batch) -> Outcome {
                         progress(done, batch.count);
                     }
                     let scenario = Scenario::random(seed);
-                    if scenario.hosts as u64 > batch.hosts_max {
+                    if batch.leaves_out(&scenario) {
                         continue;
                     }
                     let result = run_seed(&scenario, batch.writes);

@@ -83,7 +83,7 @@ impl<'de> Deserialize<'de> for GenesisId {
 pub const VOTERS_MAX: usize = 9;
 /// The most suspensions in a view.
 pub const SUSPENDED_MAX: usize = 64;
-/// The most names in a view that are remembered as gone; beyond it the lowest incarnation becomes the floor.
+/// The most names in a view that are remembered as gone; beyond it an old one is forgotten, and its incarnation becomes the floor.
 pub const GONE_MAX: usize = 512;
 /// The most leases in a view.
 pub const LEASES_MAX: usize = 128;
@@ -375,13 +375,18 @@ impl View {
         debug_assert!(fits, "the floor made room");
     }
 
-    /// Forgets the name whose lives ended lowest; from now on newcomers must be above that. The floor rises each time, so that whoever
-    /// has seen it at some height knows of all who were forgotten by then. Who ends in this very view is forgotten last, or no view
-    /// would ever say that it did.
+    /// Forgets, of the older half of all ends on record, the one of the lowest life; from now on newcomers must be above that. The
+    /// floor rises each time, so that whoever has seen it at some height knows of all who were forgotten by then. The newer half is
+    /// kept, whatever its lives: of an end that were forgotten soon, those who missed it would hear again as of one who lives.
     fn raise_floor(&mut self) {
-        let order = |gone: &Gone| (gone.epoch == self.epoch, gone.incarnation, gone.epoch);
-        let lowest = self.gone.iter().min_by_key(|(_, gone)| order(gone));
-        let Some((id, incarnation)) = lowest.map(|(id, gone)| (id.clone(), gone.incarnation)) else { return };
+        let mut by_age: Vec<_> =
+            self.gone.iter().map(|(id, gone)| (gone.epoch, gone.incarnation, id)).collect();
+        by_age.sort_unstable();
+        let older = &by_age[..by_age.len().div_ceil(2)];
+        let lowest = older.iter().min_by_key(|(epoch, incarnation, _)| (*incarnation, *epoch));
+        let Some((incarnation, id)) = lowest.map(|&(_, incarnation, id)| (incarnation, id.clone())) else {
+            return;
+        };
         self.gone.remove(&id);
         self.floor = self.floor.map(Incarnation::next).max(Some(incarnation));
     }
