@@ -11,8 +11,9 @@ use crate::core::identity::StorageId;
 /// What voters promised this life of this node.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Vouched {
-    /// By voter: the electorate it believed in, and until when, counted from this node's own send.
-    vouchers: BTreeMap<StorageId, (Epoch, Moment)>,
+    /// By voter and the electorate that it believed in: until when, counted from this node's own send. What it promises later, of
+    /// another electorate, takes nothing from that.
+    vouchers: BTreeMap<(StorageId, Epoch), Moment>,
     /// The electorates of the chain that vouchers may still be counted for, newest last.
     electorates: Vec<Electorate>,
     /// What follows from both.
@@ -39,14 +40,14 @@ impl Vouched {
 
     /// Counts a voucher for a message sent at `sent`. `lease` is how much of it this node may rely on.
     pub fn count(&mut self, voter: StorageId, electorate: Epoch, sent: Moment, lease: Duration) {
-        let until = sent.plus(lease);
-        if self.vouchers.len() >= Self::VOUCHERS_MAX && !self.vouchers.contains_key(&voter) {
-            let oldest = self.vouchers.iter().min_by_key(|(_, (_, until))| *until).map(|(voter, _)| *voter);
-            oldest.map(|voter| self.vouchers.remove(&voter));
+        let (key, until) = ((voter, electorate), sent.plus(lease));
+        if self.vouchers.len() >= Self::VOUCHERS_MAX && !self.vouchers.contains_key(&key) {
+            let oldest = self.vouchers.iter().min_by_key(|(_, until)| **until).map(|(key, _)| *key);
+            oldest.map(|key| self.vouchers.remove(&key));
         }
-        let known = self.vouchers.entry(voter).or_insert((electorate, Moment::default()));
-        if until > known.1 {
-            *known = (electorate, until);
+        let known = self.vouchers.entry(key).or_default();
+        if until > *known {
+            *known = until;
             self.until = self.reckon();
         }
     }
@@ -74,10 +75,11 @@ impl Vouched {
     fn majority_until(&self, voters: &Voters, since: Epoch) -> Moment {
         // Part of the heartbeat path: no allocation.
         let mut until = [Moment::default(); VOTERS_MAX];
-        let given = voters.keys().filter_map(|voter| self.vouchers.get(voter));
         let mut count = 0;
-        for (slot, (_, good_until)) in until.iter_mut().zip(given.filter(|(of, _)| *of <= since)) {
-            *slot = *good_until;
+        for (slot, good_until) in
+            until.iter_mut().zip(voters.keys().filter_map(|voter| self.last_of(voter, since)))
+        {
+            *slot = good_until;
             count += 1;
         }
         let needed = voters.len() / 2 + 1;
@@ -89,6 +91,11 @@ impl Vouched {
         let chosen = &until[..needed];
         let raw = chosen.iter().map(|until| until.raw).min().unwrap_or_default();
         Moment { boot: chosen[needed - 1].boot, raw }
+    }
+
+    /// Until when a voter vouches, by vouchers that count for an electorate.
+    fn last_of(&self, voter: &StorageId, since: Epoch) -> Option<Moment> {
+        self.vouchers.range((*voter, Epoch::GENESIS)..=(*voter, since)).map(|(_, until)| *until).max()
     }
 }
 
@@ -102,9 +109,9 @@ impl Vouched {
     /// Hashes what has not passed.
     pub(super) fn gist(&self, now: Moment, into: &mut impl Hasher) {
         self.electorates.hash(into);
-        for (voter, (electorate, until)) in &self.vouchers {
+        for (key, until) in &self.vouchers {
             if now.boot < until.boot {
-                (voter, electorate, until.left(now)).hash(into);
+                (key, until.left(now)).hash(into);
             }
         }
     }
