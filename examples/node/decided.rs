@@ -133,6 +133,7 @@ pub(crate) fn denial_name(denial: Denial) -> &'static str {
     match denial {
         Denial::Full => "full",
         Denial::EarlierLife => "earlier_life",
+        Denial::Unchanged => "unchanged",
         Denial::Voters => "voters",
         _ => "other",
     }

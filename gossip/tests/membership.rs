@@ -451,6 +451,24 @@ fn a_node_that_does_not_know_its_address_is_told() {
     assert_well(&world);
 }
 
+/// Nobody answers the first node before it has been called, and others know where it is from its datagrams alone.
+#[test]
+fn the_first_node_learns_its_address_too() {
+    let mut world = World::new(config(100).build().expect("valid"), 3, 13);
+    let real = std::mem::replace(&mut world.hosts[0].addr, SocketAddr::from(([0, 0, 0, 0], 7000)));
+    world.hosts[0].start(0, &world.config.clone(), Vec::new(), 1, &mut sim::rng::Rng::new(1));
+    world.hosts[0].addr = real;
+    world.drain(0);
+    for host in [1, 2] {
+        world.start(host, 1);
+        world.drain(host);
+    }
+    world.run_for(Duration::from_secs(5));
+    let own = world.hosts[0].node.as_ref().map(|node| node.record().addr);
+    assert_eq!(own, Some(real));
+    assert_well(&world);
+}
+
 /// While a cluster grows beyond a full mesh, nodes stop observing each other, and say so: whoever follows the events knows
 /// which opinions count.
 #[test]

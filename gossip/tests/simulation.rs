@@ -316,6 +316,29 @@ fn newest_view_if_any(world: &World) -> Option<std::sync::Arc<gossip::View>> {
     views.max_by_key(|view| view.epoch).cloned()
 }
 
+/// V5: the voters are replaced, one and all, and nobody is out of reach. What the old ones promised holds until it has run out, by
+/// when the new ones have promised as much.
+#[test]
+fn a_lease_outlives_a_change_of_voters() {
+    for seed in 1..21 {
+        let scenario = Scenario::calm(seed, 7, 100).voters(3).with(30, 150, Fault::Lease(6, 0)).with(
+            60,
+            140,
+            Fault::Voters(vec![3, 4, 5]),
+        );
+        let mut run = Run::new(&scenario, false, &|_| {});
+        while run.world.now < 13 * sim::SECOND {
+            run.step().unwrap_or_else(|failure| panic!("seed {seed}: {}", failure.what));
+        }
+        let view = newest_view(&run.world);
+        let voters: Vec<&str> = view.electorate.voters.iter().map(|(_, name)| name.as_str()).collect();
+        assert_eq!(voters.len(), 3, "{voters:?}");
+        assert!(["n3", "n4", "n5"].iter().all(|name| voters.contains(name)), "seed {seed}: {voters:?}");
+        let grant = view.leases.iter().next().map(|(_, grant)| grant.token);
+        assert_eq!(grant, Some(gossip::Epoch::GENESIS.next()), "seed {seed}: it was lost, and granted again");
+    }
+}
+
 /// T4, E1: no voter reaches the owner of a lease, and it reaches no voter, but its neighbours hear it well. It has stepped down,
 /// and as long as that lasts somebody else is to get the lease.
 #[test]

@@ -113,6 +113,7 @@ impl Node {
             if let Some(addr) = self.pick_unreachable() {
                 self.send_hello(addr, Tag::default(), true);
             }
+            let pace = if self.ask_own_addr() { pace.min(4 * self.config.interval) } else { pace };
             self.call_again(now, pace);
             return;
         }
@@ -133,6 +134,18 @@ impl Node {
     fn call_again(&mut self, now: Duration, pace: Duration) {
         let pace = pace.mul_f64(0.75 + 0.5 * self.rng.unit());
         self.timers.set(Timer::Call, now + pace);
+    }
+
+    /// Bound to all addresses, this node learns its own from whoever answers; without, nobody could tell others where it is.
+    /// The first of a cluster has nobody to call until others have called it. Whether it has yet to learn it.
+    fn ask_own_addr(&mut self) -> bool {
+        let unknown = self.record().addr.ip().is_unspecified();
+        if unknown && self.peers.len() > 0 {
+            let index = self.rng.below(self.peers.len());
+            let addr = self.peers.iter().nth(index).map(|peer| peer.addr);
+            addr.into_iter().for_each(|addr| self.send_hello(addr, Tag::default(), true));
+        }
+        unknown
     }
 
     /// A seed where nobody is known to be well.
@@ -303,8 +316,12 @@ impl Node {
         if let Refusal::BelowFloor { highest } = reason
             && self.quorum.spared_by_floor(highest)
         {
-            // It does not know this node, which is its loss: others will tell it.
             self.counters.senseless += 1;
+            if self.quorum.outlives_floor(highest) {
+                // It does not know this node, and there may be nobody to tell it that it does not refuse as well: both sides would
+                // stay apart for ever.
+                self.welcome(by, frame.from.tag(), DATAGRAM_MAX);
+            }
             return;
         }
         if reason.highest().is_some_and(|highest| highest >= self.identity.incarnation) {

@@ -135,7 +135,8 @@ impl Storage {
         let next = state.incarnation.max(seen).saturating_add(1);
         let incarnation = Incarnation::new(next)
             .map_err(|_| StorageError::Exhausted { path: self.dir.join(STATE), incarnation: next })?;
-        self.replace(State { incarnation: next, ..state })?;
+        let incarnation = state.durable.begins_at(incarnation);
+        self.replace(State { incarnation: incarnation.get(), ..state })?;
         Ok(incarnation)
     }
 }

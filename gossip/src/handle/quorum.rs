@@ -175,5 +175,6 @@ pub(super) fn words(reason: Denial) -> &'static str {
             "an earlier life of this node still owns a lease; wait until it has been evicted"
         }
         Denial::Voters => "the list of voters is empty, too long, or names one twice",
+        Denial::Unchanged => "those are the voters already, from the same disks; there is nothing to do",
     }
 }

@@ -78,3 +78,21 @@ fn a_lease_is_kept_while_many_leave() {
         assert_eq!(grant.token, Epoch::GENESIS.next(), "seed {seed}: it was lost, and granted again");
     }
 }
+
+/// L4: those who know all others may all restart at once, and know nobody then. The others are unknown to them, and below the floor that
+/// their disks know: whoever has outlived it says so, or both would stay apart for ever.
+#[test]
+fn those_who_all_restart_at_once_and_those_who_do_not_meet_again() {
+    for seed in 1..6 {
+        let mut scenario = calm(seed, 5).voters(3).with(30, 31, Fault::Kill(4));
+        // The only seeds that there are.
+        for host in 0..3 {
+            scenario = scenario.with(100, 104, Fault::Crash { host, disk: true });
+        }
+        let mut run = Run::new(&scenario, false, &|_| {});
+        // No name stands for any other address.
+        run.world.lookups = false;
+        run.finish().unwrap_or_else(|failure| panic!("seed {seed}: {}", failure.what));
+        assert_eq!(run.world.hosts[3].stored, 1, "seed {seed}: it lives on");
+    }
+}

@@ -52,6 +52,16 @@ impl Bench {
         Self { quorum: Quorum::new(Now::from(now), start), now, sees: Sees::default(), chain }
     }
 
+    /// Another start, with this view on the disk.
+    pub fn begin_with(&mut self, identity: Identity, view: View) {
+        let (view_kept, longest) = (Some(view.clone().into()), Some(view.vouch_for));
+        let found = Durable { view: view_kept, vouch_for_max: longest, ..Durable::default() };
+        let start =
+            Start { identity, settings: settings(), found, register: Paxos::new(200 * MS), rng_seed: 1 };
+        self.quorum = Quorum::new(Now::from(self.now), start);
+        self.chain = view;
+    }
+
     pub fn hear(&mut self, from: u8, message: Message) {
         let envelope = Envelope { genesis: self.chain.genesis, from: disk(from), message };
         let sender = Recipient::Voter(disk(from));

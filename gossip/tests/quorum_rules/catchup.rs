@@ -1,9 +1,8 @@
 //! Whole views for those who missed many (§13), and what may have happened in between (S4).
 
 use gossip::core::quorum::{
-    Cause, Delta, Durable, GONE_MAX, Gone, Message, Output, Quorum, Recipient, Start, Subject, View, VouchFor,
+    Cause, Delta, Durable, GONE_MAX, Gone, Message, Output, Recipient, Subject, View, VouchFor,
 };
-use gossip::core::register::Paxos;
 use gossip::wire::Bytes;
 use gossip::{BootId, Epoch, GenesisId, Identity, Now, Standing};
 
@@ -19,11 +18,7 @@ fn later(steps: u64, floor: Option<u64>) -> View {
 /// A life that begins with a view on its disk.
 fn follower(view: View) -> Bench {
     let mut node = Bench::new("x", 8, 3);
-    let identity = Identity { id: id("x"), storage: disk(8), incarnation: life(3), boot: BootId([9; 16]) };
-    let found = Durable { view: Some(view.clone().into()), ..Durable::default() };
-    let start = Start { identity, settings: settings(), found, register: Paxos::new(200 * MS), rng_seed: 1 };
-    node.quorum = Quorum::new(Now::from(node.now), start);
-    node.chain = view;
+    node.begin_with(Identity { incarnation: life(3), ..node.owner() }, view);
     node
 }
 
@@ -316,4 +311,88 @@ fn a_life_that_the_floor_has_passed_has_to_have_seen_it() {
     }
     assert!(!voter.quorum.has_seen_floor(&who("y", 3), Some(second)));
     assert!(voter.quorum.has_seen_floor(&who("y", 3), Some(second.next())));
+}
+
+/// The first part of what this node serves to somebody who has nothing, or the next one.
+fn served(node: &mut Bench, snapshot: Option<(Epoch, u32)>) -> Option<(Epoch, u32, usize)> {
+    node.hear(2, Message::Fetch { after: None, snapshot });
+    node.said().into_iter().find_map(|message| match message {
+        Message::Snapshot { epoch, at, part, .. } => Some((epoch, at, part.get().len())),
+        _ => None,
+    })
+}
+
+/// L1: views may come faster than a far-off reader gets through one of them. What it reads stays the same to the end.
+#[test]
+fn a_snapshot_that_is_being_read_is_not_swapped_for_another() {
+    let mut server = among_many_dead();
+    let (first, _, len) = served(&mut server, None).expect("it serves");
+    for number in 0..40 {
+        server.learn(Delta::SetVouch(VouchFor::clamped((900 + number) * MS)));
+        server.write(true);
+    }
+    assert_eq!(
+        served(&mut server, Some((first, len as u32))).map(|(epoch, at, _)| (epoch, at)),
+        Some((first, len as u32))
+    );
+    let (newer, ..) = served(&mut server, None).expect("it serves");
+    assert!(newer > first, "whoever begins is given a newer one");
+}
+
+/// Section 13: the last steps are kept, also by whoever is offered a whole view that would end it, and waits.
+#[test]
+fn a_whole_view_that_is_not_taken_costs_no_steps() {
+    let mut node = Bench::new("x", 8, 3);
+    node.vouched();
+    node.learn(Delta::Leave(subject("y", 9)));
+    node.write(true);
+    hear_part(&mut node, 1, &later(5, Some(3)), 0, 1000);
+    assert_eq!(epoch(&node), Some(Epoch::GENESIS.next()));
+    node.outputs();
+    node.hear(2, Message::Fetch { after: Some(Epoch::GENESIS), snapshot: None });
+    assert!(node.said().iter().any(|message| matches!(message, Message::Decided { .. })));
+}
+
+/// L2: what has been waited for since a refusal long ago is not waited for in vain: a whole view is another matter.
+#[test]
+fn a_refusal_does_not_use_up_the_time_in_which_steps_are_looked_for() {
+    let mut node = Bench::new("x", 8, 3);
+    node.vouched();
+    assert!(node.quorum.spared_by_floor(life(3)), "it may be a step ahead");
+    for _ in 0..30 {
+        node.wait(100 * MS);
+        node.hear_vouchers();
+    }
+    assert!(!node.quorum.spared_by_floor(life(3)));
+    hear_part(&mut node, 1, &later(5, Some(3)), 0, 1000);
+    assert_eq!((epoch(&node), node.quorum.standing()), (Some(Epoch::GENESIS), Standing::InQuorum));
+}
+
+/// L2: in a large cluster whoever gives its last lease back is vouched for no more, and that takes nothing from what it was.
+#[test]
+fn a_life_that_was_in_quorum_once_outlives_the_floor() {
+    let guest = || {
+        let mut guest = follower(later(7, Some(5)));
+        guest.quorum.set_renewing(false);
+        guest.hear_vouchers();
+        assert_eq!(guest.quorum.standing(), Standing::InQuorum);
+        guest.wait(3_000 * MS);
+        assert_eq!(guest.quorum.standing(), Standing::Unvoted);
+        guest
+    };
+    assert!(guest().quorum.outlives_floor(life(5)));
+    let mut refused = guest();
+    refused.quorum.hear_of_own_end();
+    assert_eq!(refused.quorum.standing(), Standing::Evicted);
+}
+
+/// Whoever has just started knows hardly anybody, and refuses all it does not know up to the floor: a life begins above it.
+#[test]
+fn a_life_begins_above_the_floor_that_its_disk_knows() {
+    let disk = |floor| Durable { view: Some(later(7, floor).into()), ..Durable::default() };
+    assert_eq!(Durable::default().begins_at(life(3)), life(3));
+    assert_eq!(disk(None).begins_at(life(3)), life(3));
+    assert_eq!(disk(Some(2)).begins_at(life(3)), life(3));
+    assert_eq!(disk(Some(3)).begins_at(life(3)), life(4));
+    assert_eq!(disk(Some(1_000)).begins_at(life(3)), life(1_001));
 }

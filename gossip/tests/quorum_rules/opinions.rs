@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use gossip::core::quorum::{Delta, Envelope, Message, Output, Recipient, Subject};
 use gossip::wire::{Key, Tag};
-use gossip::{Now, Opinion};
+use gossip::{GenesisId, Now, Opinion};
 
 use crate::bench::Bench;
 use crate::names::{MS, disk, id, life, subject, subjects};
@@ -329,4 +329,22 @@ fn testimony_of_who_was_not_asked_is_not_counted() {
     assert!(!answered(&mut voter, Recipient::Member(Key(1))), "one of three");
     assert!(!answered(&mut voter, Recipient::Member(Key(1))), "once more the same");
     assert!(answered(&mut voter, Recipient::Member(Key(2))));
+}
+
+/// An observer may have joined a moment ago, and have no view yet. It says what it observes all the same.
+#[test]
+fn testimony_counts_from_an_observer_that_has_no_view_yet() {
+    let mut voter = Bench::new("b", 2, 1);
+    voter.sees.observers = vec![Key(1)];
+    voter.hear(1, Message::Ask { question: 2, subject: subject("y", 1) });
+    let inquired = |output| match output {
+        Output::Send { message: Message::Inquire { question, .. }, .. } => Some(question),
+        _ => None,
+    };
+    let question = voter.outputs().into_iter().find_map(inquired).expect("it asks");
+    let message = Message::Testimony { question, opinion: Opinion::Suspect };
+    let envelope = Envelope { genesis: GenesisId(0), from: disk(9), message };
+    voter.quorum.handle_message(Now::from(voter.now), &voter.sees, Recipient::Member(Key(1)), &envelope);
+    let answers = |o: &Output| matches!(o, Output::Send { message: Message::Answer { .. }, .. });
+    assert!(voter.outputs().iter().any(answers));
 }

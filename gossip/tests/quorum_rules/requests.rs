@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use gossip::core::quorum::{Delta, Message, Names, Output, Recipient, VouchFor, Wish};
-use gossip::{BootId, Epoch, Identity};
+use gossip::core::quorum::{Delta, Denial, Message, Names, Output, Recipient, View, VouchFor, Wish};
+use gossip::{BootId, Epoch, Event, Identity};
 
 use crate::bench::Bench;
 use crate::names::{MS, disk, id, lease, life, subject, voters};
@@ -174,4 +174,56 @@ fn others_decisions_do_not_keep_a_request_with_a_voter_that_is_out_of_reach() {
     let round = [1, 2, 3].map(disk);
     assert_eq!(asked, round.into_iter().cycle().take(asked.len()).collect::<Vec<_>>());
     assert!(asked.len() >= 5, "each has had a turn of two ballot timeouts: {asked:?}");
+}
+
+/// Whoever asks for the voters that there are, from the same disks, is told so. Were it left to ask, it would take what others have
+/// changed later for what it is still waiting for, and undo it.
+#[test]
+fn who_asks_for_the_voters_that_there_are_is_told_so() {
+    let mut wanted = Names::default();
+    assert!(["a", "b", "c"].into_iter().all(|name| wanted.insert(id(name), ())));
+    let mut voter = Bench::new("a", 1, 1);
+    assert!(begins(&mut voter, Wish::Change { voters: wanted.clone(), since: Epoch::GENESIS }));
+    for (disk, name) in [(1, "a"), (2, "b"), (3, "c")] {
+        voter.hear(disk, Message::Enlisted { name: id(name) });
+    }
+    let reason = Denial::Unchanged;
+    assert!(voter.said().contains(&Message::Denied { number: 1, reason }));
+    assert_eq!(voter.proposal(1), None);
+
+    let mut owner = Bench::new("x", 8, 1);
+    owner.quorum.change_voters(wanted);
+    let asked = |message| if let Message::Request { number, .. } = message { Some(number) } else { None };
+    owner.wait(MS);
+    let number = owner.said().into_iter().find_map(asked).expect("it asks");
+    owner.hear(1, Message::Denied { number, reason });
+    assert_eq!(owner.events(), [Event::RequestDenied { reason }]);
+    owner.wait(1000 * MS);
+    assert_eq!(owner.said().into_iter().find_map(asked), None);
+}
+
+/// A voter that leaves waits for leases that it gives back, and for nothing else that it wanted.
+#[test]
+fn who_leaves_owes_nobody_what_it_asked_for() {
+    let mut voter = Bench::new("a", 1, 1);
+    let Wish::Change { voters, .. } = change(Epoch::GENESIS) else { panic!("it is one") };
+    voter.quorum.change_voters(voters);
+    assert!(!voter.quorum.owes_nothing());
+    voter.quorum.leave(false);
+    assert!(voter.quorum.owes_nothing());
+}
+
+/// S2: whose end has been forgotten may still have a request on its way. Whoever lives is heard.
+#[test]
+fn a_life_that_the_floor_has_passed_is_granted_nothing_unless_it_is_heard() {
+    for (floor, heard, granted) in [(0, false, true), (1, false, false), (1, true, true)] {
+        let mut voter = Bench::new("a", 1, 1);
+        let owner = voter.owner();
+        voter.sees.heard = heard.then(|| owner.clone()).into_iter().collect();
+        let floor = (floor > 0).then(|| life(floor));
+        let own = Identity { id: id("a"), storage: disk(1), ..owner.clone() };
+        voter.begin_with(own, View { floor, ..voter.chain.clone() });
+        voter.hear(2, Message::Request { owner, number: 1, wish: Wish::Acquire { lease: lease() } });
+        assert_eq!(voter.proposal(1).is_some(), granted, "floor {floor:?}, heard: {heard}");
+    }
 }

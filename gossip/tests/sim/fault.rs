@@ -119,7 +119,7 @@ impl Scenario {
             faults.push(Scheduled { from, until: calm - 20 * interval, fault });
         }
         faults.sort_by_key(|fault| fault.from);
-        let record = (voters > 0 && rng.chance(0.125)).then(|| Record::random(&mut rng));
+        let record = (voters > 0 && rng.chance(0.05)).then(|| Record::random(&mut rng));
         let (rests, end) = (seed.is_multiple_of(2), calm + 240 * interval);
         Self { seed, hosts, voters, record, interval_ms, full_mesh_max, rests, faults, calm, end }
     }

@@ -185,7 +185,8 @@ impl Host {
         let former = self.node.as_ref().filter(|node| !node.is_stopped());
         let boot = former.map_or(BootId(boot), |node| node.identity().boot);
         self.last_record = self.node.as_ref().map(|node| node.record().clone());
-        self.stored = incarnation;
+        let incarnation = self.durable.begins_at(Incarnation::new(incarnation).expect("a small number"));
+        self.stored = incarnation.get();
         self.writing = None;
         self.life += 1;
         self.was_known = false;
@@ -198,12 +199,7 @@ impl Host {
             self.now(now),
             Setup {
                 config: config.clone(),
-                identity: Identity {
-                    id: self.id.clone(),
-                    storage: self.disk,
-                    incarnation: Incarnation::new(incarnation).expect("a small number"),
-                    boot,
-                },
+                identity: Identity { id: self.id.clone(), storage: self.disk, incarnation, boot },
                 addr: self.addr,
                 seeds,
                 metadata: Metadata::default(),

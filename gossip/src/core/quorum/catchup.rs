@@ -21,6 +21,8 @@ pub(super) struct Catchup {
     /// The whole view that is being served in parts: it stays the same until nobody has asked for it for a while.
     serving: Option<Serving>,
     /// Until when a whole view that would end this life is not taken, if one was offered: others may have the steps.
+    sought_until: Option<Duration>,
+    /// Until when a refusal by somebody who may be a step ahead does not end this life, if there was one.
     spared_until: Option<Duration>,
     /// No other question before this, unless the last one has been answered.
     not_before: Duration,
@@ -141,7 +143,8 @@ impl<R: Register> Quorum<R> {
     fn adopt(&mut self, view: Arc<View>, known: Option<Arc<View>>, decided_here: bool) {
         self.newest_hash = view.hash();
         self.note_own_end(&view);
-        (self.catchup.reading, self.catchup.spared_until) = (None, None);
+        self.catchup.reading = None;
+        (self.catchup.sought_until, self.catchup.spared_until) = (None, None);
         let before = self.journal.view().cloned();
         self.journal.change(|durable| {
             durable.vouch_for_max = durable.vouch_for_max.max(Some(view.vouch_for));
@@ -230,11 +233,11 @@ impl<R: Register> Quorum<R> {
 
     fn send_part(&mut self, to: Recipient, view: &View, at: u32) {
         let now = self.now.boot;
-        // Steps lead on from a snapshot, as long as enough of them are kept.
-        let good = |s: &Serving| {
-            now < s.until
-                && view.epoch.get() - s.epoch.get().min(view.epoch.get()) < Catchup::STEPS_MAX as u64 / 2
-        };
+        // Steps lead on from a snapshot, as long as enough of them are kept. One that is being read stays the same to its end: it
+        // would never be read whole while views come faster than that.
+        let near =
+            |s: &Serving| view.epoch.get().saturating_sub(s.epoch.get()) < Catchup::STEPS_MAX as u64 / 2;
+        let good = |s: &Serving| now < s.until && (at != 0 || near(s));
         if !self.catchup.serving.as_ref().is_some_and(good) {
             let whole = wire::pack(view);
             self.catchup.serving = Some(Serving { epoch: view.epoch, hash: self.hash, whole, until: now });
@@ -290,13 +293,14 @@ impl<R: Register> Quorum<R> {
     fn hopes_for_steps(&mut self, view: &View, known: Option<&View>) -> bool {
         let near =
             known.is_some_and(|known| view.epoch.get() - known.epoch.get() <= Catchup::STEPS_MAX as u64);
-        near && self.waits_for_steps()
+        let until = self.now.boot + Catchup::STEPS_SOUGHT_FOR * self.settings.ballot_timeout;
+        near && self.now.boot < *self.catchup.sought_until.get_or_insert(until)
     }
 
-    /// Whether steps are still waited for, by which this life might be spared.
-    fn waits_for_steps(&mut self) -> bool {
-        let sought_for = Catchup::STEPS_SOUGHT_FOR * self.settings.ballot_timeout;
-        self.now.boot < *self.catchup.spared_until.get_or_insert(self.now.boot + sought_for)
+    /// Whether the steps are still waited for that whoever refuses this life may be ahead.
+    fn waits_for_floor(&mut self) -> bool {
+        let until = self.now.boot + Catchup::STEPS_SOUGHT_FOR * self.settings.ballot_timeout;
+        self.now.boot < *self.catchup.spared_until.get_or_insert(until)
     }
 
     /// Whether a refusal to this life as being below that floor is to be passed over: this life has seen the floor rise, or is in
@@ -309,7 +313,7 @@ impl<R: Register> Quorum<R> {
             Standing::Unvoted => self.above_floor && !self.ended && !self.below_floor,
             _ => false,
         };
-        self.outlives_floor(floor) || (unseen && waits && self.waits_for_steps())
+        self.outlives_floor(floor) || (unseen && waits && self.waits_for_floor())
     }
 
     /// A snapshot is complete: checks it, and takes it in.
@@ -326,7 +330,6 @@ impl<R: Register> Quorum<R> {
             self.refused += 1;
             return;
         };
-        self.catchup.steps.clear();
         let known = self.journal.newest().view.clone();
         let floor_before = known.as_ref().and_then(|view| view.floor);
         let risen =
@@ -335,6 +338,7 @@ impl<R: Register> Quorum<R> {
             return;
         }
         let unvoted = risen.is_some() && self.outslept_floor();
+        self.catchup.steps.clear();
         self.adopt(Arc::new(view), known, false);
         if let Some(floor) = risen.filter(|_| unvoted) {
             self.outputs.push(Output::BelowFloor { floor }, self.journal.version());

@@ -36,6 +36,8 @@ struct Enlisting {
     names: Names,
     found: Voters,
     until: Duration,
+    /// Who asked for it, and by which request.
+    asker: (Recipient, u64),
 }
 
 impl Changing {
@@ -64,9 +66,11 @@ impl<R: Register> Quorum<R> {
             return;
         }
         let until = self.now.boot + 8 * self.settings.ballot_timeout;
-        self.changing.enlisting = Some(Enlisting { names: names.clone(), found: Voters::default(), until });
-        for name in names.keys() {
-            self.send(Recipient::Member(name.key()), Message::Enlist);
+        let (names, found) = (names.clone(), Voters::default());
+        let recipients: Vec<Recipient> = names.keys().map(|name| Recipient::Member(name.key())).collect();
+        self.changing.enlisting = Some(Enlisting { names, found, until, asker: (from, number) });
+        for recipient in recipients {
+            self.send(recipient, Message::Enlist);
         }
     }
 
@@ -100,8 +104,17 @@ impl<R: Register> Quorum<R> {
                 witness.identity(name).is_some_and(|heard| heard.storage != *storage)
             };
             enlisting.found.retain(|storage, name| !outdated(storage, name));
-            let complete = enlisting.found.len() == enlisting.names.len();
-            return complete.then(|| Delta::Seal(enlisting.found.clone()));
+            if enlisting.found.len() < enlisting.names.len() {
+                return None;
+            }
+            let (found, (asker, number)) = (enlisting.found.clone(), enlisting.asker);
+            if found != view.electorate.voters {
+                return Some(Delta::Seal(found));
+            }
+            // Whoever asked would go on asking, and undo what others want changed later.
+            self.changing.enlisting = None;
+            self.send(asker, Message::Denied { number, reason: Denial::Unchanged });
+            return None;
         };
         let seal = view.electorate.since;
         let heard = |voter: &StorageId| self.changing.heard.get(voter);

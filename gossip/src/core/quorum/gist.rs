@@ -27,7 +27,8 @@ impl<R: Register + Hash> Quorum<R> {
         self.register.hash(into);
         self.vouching.gist(now, into);
         self.vouched.gist(now, into);
-        (self.stand.standing, self.ended, self.ends, self.below_floor, self.above_floor).hash(into);
+        (self.stand.standing, self.ended, self.ends, self.below_floor, self.above_floor, self.was_in_quorum)
+            .hash(into);
         // Without a floor nothing depends on since when.
         self.view().and_then(|view| view.floor).map(|_| self.floor_since).hash(into);
         self.founding.gist(into);

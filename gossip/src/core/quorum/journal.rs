@@ -29,6 +29,16 @@ pub struct Durable {
     pub vouch_for_max: Option<VouchFor>,
 }
 
+impl Durable {
+    /// In which incarnation a life from this disk begins, if the next would be this one: above the floor that the disk knows.
+    ///
+    /// One below would be refused by each member that does not know its name, such as all that have just started.
+    pub fn begins_at(&self, next: Incarnation) -> Incarnation {
+        let floor = self.view.as_ref().and_then(|view| view.floor);
+        floor.map_or(next, |floor| next.max(floor.next()))
+    }
+}
+
 /// Whether there is a stable storage to back what a node promises. Without one, or once it has failed, a node neither votes nor
 /// vouches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

@@ -160,6 +160,8 @@ impl<R: Register> Quorum<R> {
         for lease in self.leases.wanted.keys().cloned().collect::<Vec<_>>() {
             self.release(&lease);
         }
+        // Whatever else it wants is not waited for.
+        self.leases.errand = None;
         if on_record {
             self.go_for(Wish::Leave);
         }

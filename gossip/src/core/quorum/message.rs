@@ -211,6 +211,8 @@ pub enum Denial {
     EarlierLife,
     /// The list of voters is empty, too long, or names one twice.
     Voters,
+    /// Those are the voters, from the same disks.
+    Unchanged,
 }
 
 /// At most as many names as there may be voters, sorted.

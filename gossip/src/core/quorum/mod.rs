@@ -132,6 +132,8 @@ pub struct Quorum<R = Paxos> {
     ends: Option<Epoch>,
     /// Whether this life, which was never in quorum, may be among the dead that are not on record any more.
     below_floor: bool,
+    /// Whether a majority has ever vouched for this life.
+    was_in_quorum: bool,
     /// Whether it has stored a view whose floor it is above: it did not begin too low.
     above_floor: bool,
     /// The view since which the floor is known here to be what it is in the stored one.
@@ -187,6 +189,7 @@ impl<R: Register> Quorum<R> {
             ended: false,
             ends: None,
             below_floor: false,
+            was_in_quorum: false,
             above_floor: false,
             floor_since: Epoch::GENESIS,
             begun: now.boot,
@@ -239,7 +242,9 @@ impl<R: Register> Quorum<R> {
             Message::Snapshot { epoch, hash, len, at, part } => {
                 self.on_snapshot(sender, *epoch, *hash, (*len, *at), part);
             }
-            Message::Request { owner, number, wish } => self.on_request(sender, owner, *number, wish),
+            Message::Request { owner, number, wish } => {
+                self.on_request(witness, sender, owner, *number, wish);
+            }
             Message::Denied { number, reason } => self.on_denied(*number, *reason),
         }
         self.act(witness);
@@ -383,6 +388,8 @@ impl<R: Register> Quorum<R> {
                 _,
             ) => true,
             (Message::Inquire { .. } | Message::Snapshot { .. } | Message::Decided { .. }, None) => true,
+            // An observer may have joined a moment ago. Its answer counts by the question.
+            (Message::Testimony { .. }, Some(_)) if envelope.genesis == GenesisId(0) => true,
             (_, Some(view)) => envelope.genesis == view.genesis,
             (_, None) => false,
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::delta::{Delta, Subject};
 use super::message::{Denial, Message, Recipient, Wish};
 use super::view::{Inapplicable, View};
+use super::witness::Witness;
 use super::{Quorum, Register};
 use crate::core::identity::Identity;
 
@@ -57,9 +58,19 @@ impl Request {
 }
 
 impl<R: Register> Quorum<R> {
-    pub(super) fn on_request(&mut self, from: Recipient, owner: &Identity, number: u64, wish: &Wish) {
+    pub(super) fn on_request(
+        &mut self,
+        witness: &dyn Witness,
+        from: Recipient,
+        owner: &Identity,
+        number: u64,
+        wish: &Wish,
+    ) {
         let Some(view) = self.voting().cloned() else { return };
-        if view.is_gone(&owner.id, owner.incarnation) {
+        // Of whom the floor has passed the end may be on record no more: whoever is to have a lease is heard, and lives.
+        let passed = matches!(wish, Wish::Acquire { .. }) && view.floor >= Some(owner.incarnation);
+        let forgotten = passed && witness.identity(&owner.id).as_ref() != Some(owner);
+        if forgotten || view.is_gone(&owner.id, owner.incarnation) {
             // It does not know yet. The newest view tells it.
             self.serve(from, None);
             return;
@@ -93,32 +104,23 @@ impl<R: Register> Quorum<R> {
         }
     }
 
-    /// The next request that can be granted. The others stay, are denied, or have been overtaken.
+    /// The next request that can be granted. Those before it are denied, or have been overtaken; those after it wait.
     pub(super) fn ripe_request(&mut self, view: &View) -> Option<Delta> {
         let now = self.now.boot;
         self.requests.waiting.retain(|request| request.until > now);
-        let mut denied = Vec::new();
-        let mut ripe = None;
-        self.requests.waiting.retain(|request| {
-            let Some(delta) = request.delta().filter(|_| !request.wish.is_void(view.electorate.since)) else {
-                return false;
-            };
-            match view.after(&delta) {
-                Ok(_) => {
-                    ripe = ripe.take().or(Some(delta));
-                    true
-                }
-                Err(reason) => {
-                    denied.extend(denial(reason).map(|denial| (request.from, request.number, denial)));
-                    false
-                }
+        loop {
+            let request = self.requests.waiting.front()?;
+            let valid = !request.wish.is_void(view.electorate.since);
+            let outcome = request.delta().filter(|_| valid).map(|delta| view.after(&delta).map(|_| delta));
+            if let Some(Ok(ripe)) = outcome {
+                return self.may_grant(&ripe).then_some(ripe);
             }
-        });
-        for (to, number, reason) in denied {
-            self.send(to, Message::Denied { number, reason });
+            let (to, number) = (request.from, request.number);
+            self.requests.waiting.pop_front();
+            if let Some(reason) = outcome.and_then(Result::err).and_then(denial) {
+                self.send(to, Message::Denied { number, reason });
+            }
         }
-        let ripe = ripe?;
-        self.may_grant(&ripe).then_some(ripe)
     }
 
     /// Grants wait one ballot for a verdict or a change that is known to be on its way (D2).

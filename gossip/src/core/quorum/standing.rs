@@ -14,7 +14,8 @@ use crate::core::identity::{Identity, Incarnation, StorageId};
 /// What a node knows of its own place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum Standing {
-    /// No majority has vouched for it yet: there are no voters, or none that it exchanges heartbeats with.
+    /// No majority vouches for it, and that means nothing: there are no voters, or none that it exchanges heartbeats with. In a
+    /// cluster larger than a full mesh, that is how all stand who do not vote, and neither hold a lease nor want one.
     #[default]
     Unvoted,
     /// A majority of voters vouches for it.
@@ -51,7 +52,7 @@ impl<R: Register> Quorum<R> {
 
     /// Somebody has refused this life because it is over. One that was never in quorum has merely begun too low.
     pub fn hear_of_own_end(&mut self) {
-        self.ended |= self.stand.standing != Standing::Unvoted;
+        self.ended |= self.was_in_quorum;
         self.take_stock();
     }
 
@@ -98,7 +99,7 @@ impl<R: Register> Quorum<R> {
     pub fn outlives_floor(&self, floor: Incarnation) -> bool {
         let Identity { id, incarnation, .. } = &self.identity;
         let outlived = |view: &View| view.floor >= Some(floor) && !view.is_gone(id, *incarnation);
-        let begun_well = self.stand.standing != Standing::Unvoted || self.above_floor;
+        let begun_well = self.was_in_quorum || self.above_floor;
         !self.ended && !self.below_floor && begun_well && self.view().is_some_and(|view| outlived(view))
     }
 
@@ -161,6 +162,7 @@ impl<R: Register> Quorum<R> {
             self.stand = Stand { standing, since: now, due: None, warned: false };
             let epoch = self.view().map_or(Epoch::GENESIS, |view| view.epoch);
             if standing == Standing::InQuorum {
+                self.was_in_quorum = true;
                 self.pursue_at_once();
             } else {
                 self.expire_leases();
