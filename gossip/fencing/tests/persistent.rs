@@ -60,6 +60,48 @@ fn a_second_process_is_locked_out_until_the_first_is_gone() {
     open(&path).expect("free again");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_gate_is_one_by_whatever_path_it_is_opened() {
+    use std::os::unix::fs::symlink;
+    let (dir, path, _) = used();
+    let (link, way) = (dir.path().join("link"), dir.path().join("way"));
+    symlink(&path, &link).expect("linked");
+    symlink(dir.path(), &way).expect("linked");
+    for other in [&link, &way.join("gate")] {
+        let first = open(&path).expect("opens");
+        assert!(matches!(open(other), Err(GateError::Locked { .. })), "{}", other.display());
+        drop(first);
+        let highest = open(&path).expect("opens").highest().map_or(0, Token::get);
+        let next = Token::new(highest + 1);
+        open(other).expect("opens").admit(1, "db", next).expect("higher");
+        assert_eq!(open(&path).expect("opens").highest(), Some(next));
+    }
+    assert!(fs::symlink_metadata(&link).expect("still there").is_symlink());
+}
+
+#[cfg(unix)]
+#[test]
+fn no_gate_is_made_where_there_is_a_link() {
+    use std::os::unix::fs::symlink;
+    let (dir, path, _) = used();
+    let (link, dangling, way) =
+        (dir.path().join("link"), dir.path().join("dangling"), dir.path().join("way"));
+    symlink(&path, &link).expect("linked");
+    symlink(dir.path().join("nothing"), &dangling).expect("linked");
+    symlink(dir.path(), &way).expect("linked");
+    for link in [&link, &dangling] {
+        let error = PersistentGate::create(link, 1, "db").expect_err("a link");
+        assert!(matches!(&error, GateError::Link { path } if path == link), "{error}");
+        assert!(error.to_string().contains("is a symbolic link"), "{error}");
+    }
+    assert!(matches!(open(&dangling), Err(GateError::Missing { .. })));
+    let made = PersistentGate::create(way.join("new"), 1, "db").expect("made behind the way");
+    assert!(matches!(open(&dir.path().join("new")), Err(GateError::Locked { .. })));
+    drop(made);
+    assert!(matches!(PersistentGate::create(dir.path().join(".."), 1, "db"), Err(GateError::Io { .. })));
+}
+
 #[test]
 fn every_truncation_and_every_flipped_bit_is_found() {
     let (_dir, path, bytes) = used();
@@ -111,6 +153,7 @@ fn a_full_disk_lets_nobody_in_until_the_gate_is_opened_again() {
     assert_eq!(fs::read(&path).expect("still there"), bytes);
     fs::remove_file(&temporary).expect("removed");
     for token in [5, 6] {
+        assert!(matches!(gate.check(1, "db", Token::new(token)), Err(GateError::Broken { .. })));
         assert!(matches!(gate.admit(1, "db", Token::new(token)), Err(GateError::Broken { .. })));
     }
     drop(gate);

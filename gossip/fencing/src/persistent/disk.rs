@@ -44,12 +44,38 @@ pub(super) struct Files {
     _lock: File,
 }
 
+/// The one path of a file that is there, however it was named: by another, it would have another lock, and the first write
+/// would put a second file in the place of a link.
+pub(super) fn locate(path: &Path) -> Result<PathBuf, GateError> {
+    fs::canonicalize(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => GateError::Missing { path: path.to_owned() },
+        _ => GateError::io("find", path)(error),
+    })
+}
+
+/// The same of one that is to be made. What is there already may be anything but a link.
+pub(super) fn locate_new(path: &Path) -> Result<PathBuf, GateError> {
+    let nameless = || GateError::io("create", path)(io::ErrorKind::InvalidInput.into());
+    let name = path.file_name().ok_or_else(nameless)?;
+    if fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink()) {
+        return Err(GateError::Link { path: path.to_owned() });
+    }
+    let parent = parent(path);
+    let parent = fs::canonicalize(&parent).map_err(GateError::io("find the directory", &parent))?;
+    Ok(parent.join(name))
+}
+
+fn parent(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
 impl Files {
+    /// Of a path that [`locate`] or [`locate_new`] gave.
     pub(super) fn lock(path: &Path) -> Result<Self, GateError> {
-        let directory = match path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-            _ => PathBuf::from("."),
-        };
+        let directory = parent(path);
         let lock_path = beside(path, ".lock");
         let lock = File::options()
             .create(true)

@@ -34,6 +34,11 @@ pub enum GateError {
         /// The file.
         path: PathBuf,
     },
+    /// A gate was to be made where there is a symbolic link.
+    Link {
+        /// The link.
+        path: PathBuf,
+    },
     /// Another process stands at this gate.
     Locked {
         /// The lock file.
@@ -106,6 +111,13 @@ impl fmt::Display for GateError {
             }
             Self::Exists { path } => {
                 write!(f, "{} exists already: open it, it knows who has been here", path.display())
+            }
+            Self::Link { path } => {
+                let path = path.display();
+                write!(
+                    f,
+                    "{path} is a symbolic link: remove it, or create the gate at the path that it leads to"
+                )
             }
             Self::Locked { path } => {
                 write!(f, "{} is locked: another process stands at this gate. Stop it first", path.display())

@@ -13,13 +13,14 @@ use std::path::Path;
 
 pub use self::error::GateError;
 
-use self::disk::{Disk, Files};
-use crate::{FencingGate, Refused, Token};
+use self::disk::{Disk, Files, locate, locate_new};
+use crate::{FencingGate, Token};
 
 /// A [`FencingGate`] that goes on, after a crash at any moment, where it was.
 ///
 /// Its file is locked for as long as this value lives, and must be on a local file system. Two more lie beside it: `.lock`
-/// and, during a write, `.tmp`.
+/// and, during a write, `.tmp`. A path through symbolic links stands for what it leads to; hard links to the file are not
+/// followed, and must not be made.
 ///
 /// A higher token costs a write that waits for the disk. That happens once per grant of the lease; all further passes of
 /// the same holder cost nothing.
@@ -50,10 +51,11 @@ impl PersistentGate {
     ///
     /// # Errors
     ///
-    /// [`GateError::Exists`] if there is one already, or what the system refused. Nothing is left behind that counts.
+    /// [`GateError::Exists`] if there is one already, [`GateError::Link`] if there is a symbolic link, or what the system
+    /// refused. Nothing is left behind that counts.
     pub fn create(path: impl AsRef<Path>, genesis: u64, lease: &str) -> Result<Self, GateError> {
         let gate = FencingGate::new(genesis, lease)?;
-        Ok(Self { kept: Kept::create(Files::lock(path.as_ref())?, gate)? })
+        Ok(Self { kept: Kept::create(Files::lock(&locate_new(path.as_ref())?)?, gate)? })
     }
 
     /// Goes on from the file.
@@ -66,7 +68,7 @@ impl PersistentGate {
     /// was not changed.
     pub fn open(path: impl AsRef<Path>, genesis: u64, lease: &str) -> Result<Self, GateError> {
         let wanted = FencingGate::new(genesis, lease)?;
-        Ok(Self { kept: Kept::open(Files::lock(path.as_ref())?, &wanted)? })
+        Ok(Self { kept: Kept::open(Files::lock(&locate(path.as_ref())?)?, &wanted)? })
     }
 
     /// Lets in whoever comes with this token, and from now on, over restarts, nobody with a lower one. For reads too
@@ -84,9 +86,11 @@ impl PersistentGate {
     ///
     /// # Errors
     ///
-    /// [`Refused`] says why not.
-    pub fn check(&self, genesis: u64, lease: &str, token: Token) -> Result<(), Refused> {
-        self.kept.gate.check(genesis, lease, token)
+    /// [`GateError::Refused`] says why not; [`GateError::Broken`] that an earlier write has failed, as [`admit`](Self::admit)
+    /// would.
+    pub fn check(&self, genesis: u64, lease: &str, token: Token) -> Result<(), GateError> {
+        self.kept.check_whole()?;
+        Ok(self.kept.gate.check(genesis, lease, token)?)
     }
 
     /// The highest token that was admitted, if any was.
@@ -127,10 +131,16 @@ impl<D: Disk> Kept<D> {
         Ok(Self { disk, gate, broken: false })
     }
 
-    fn admit(&mut self, genesis: u64, lease: &str, token: Token) -> Result<(), GateError> {
-        if self.broken {
-            return Err(GateError::Broken { path: self.disk.path().to_owned() });
+    /// Nobody knows what is on the disk once a write has failed.
+    fn check_whole(&self) -> Result<(), GateError> {
+        match self.broken {
+            true => Err(GateError::Broken { path: self.disk.path().to_owned() }),
+            false => Ok(()),
         }
+    }
+
+    fn admit(&mut self, genesis: u64, lease: &str, token: Token) -> Result<(), GateError> {
+        self.check_whole()?;
         let mut next = self.gate.clone();
         next.admit(genesis, lease, token)?;
         if next != self.gate {
