@@ -87,7 +87,7 @@ impl Config {
             events_max: 4_096,
             pause_max: Duration::from_secs(300),
             pause_reported: None,
-            seed_retry_max: Duration::from_secs(10),
+            seed_retry_max: None,
             leave_timeout: None,
             left_kept: Duration::from_secs(24 * 3600),
             voters: Vec::new(),
@@ -155,7 +155,7 @@ pub struct ConfigBuilder {
     events_max: usize,
     pause_max: Duration,
     pause_reported: Option<Duration>,
-    seed_retry_max: Duration,
+    seed_retry_max: Option<Duration>,
     leave_timeout: Option<Duration>,
     left_kept: Duration,
     voters: Vec<String>,
@@ -271,12 +271,13 @@ impl ConfigBuilder {
         self
     }
 
-    /// The longest time between two calls to a seed while none has answered. Default 10 s; 1 interval to 1 h.
+    /// The longest time between two calls to a seed while none has answered. Default 10 s, but at least 1 interval; 1 interval
+    /// to 1 h.
     ///
     /// Calls begin at twice the interval and slow down to this, for ever; once joined it is also the pace at which
     /// seeds and unreachable members are called, so that halves of a cluster find each other again.
     pub fn seed_retry_max(mut self, longest: Duration) -> Self {
-        self.seed_retry_max = longest;
+        self.seed_retry_max = Some(longest);
         self
     }
 
@@ -340,7 +341,8 @@ impl ConfigBuilder {
         self
     }
 
-    /// How long voters give a ballot before they try another. Default 2 intervals, but at least 100 ms; 10 ms to 60 s.
+    /// How long voters give a ballot before they try another. Default 2 intervals, but at least 100 ms and at most 60 s; 10 ms to
+    /// 60 s.
     ///
     /// It should exceed a few round trips and writes to disk.
     pub fn ballot_timeout(mut self, length: Duration) -> Self {
@@ -403,7 +405,12 @@ impl ConfigBuilder {
                 interval,
                 hour,
             )?,
-            seed_retry_max: duration("seed_retry_max", self.seed_retry_max, interval, hour)?,
+            seed_retry_max: duration(
+                "seed_retry_max",
+                self.seed_retry_max.unwrap_or(interval.max(Duration::from_secs(10))),
+                interval,
+                hour,
+            )?,
             leave_timeout: duration(
                 "leave_timeout",
                 self.leave_timeout.unwrap_or(20 * interval),
@@ -428,7 +435,9 @@ impl ConfigBuilder {
         }
         let margin = self.lease_margin.unwrap_or(interval / 8).min(self.lease_margin.unwrap_or(lease / 4));
         let drift = number("clock_drift_max", self.clock_drift_max, 1e-3, 0.1)?;
-        let ballot = self.ballot_timeout.unwrap_or((2 * interval).max(Duration::from_millis(100)));
+        let (ballot_min, ballot_max) = (Duration::from_millis(10), Duration::from_secs(60));
+        let ballot = (2 * interval).clamp(Duration::from_millis(100), ballot_max);
+        let ballot = self.ballot_timeout.unwrap_or(ballot);
         let deaf_after = self.deaf_after.unwrap_or((20 * interval).max(lease));
         let mut voters = Vec::new();
         for name in &self.voters {
@@ -444,12 +453,7 @@ impl ConfigBuilder {
             voters,
             lease: VouchFor::clamped(lease),
             margin,
-            ballot_timeout: duration(
-                "ballot_timeout",
-                ballot,
-                Duration::from_millis(10),
-                Duration::from_secs(60),
-            )?,
+            ballot_timeout: duration("ballot_timeout", ballot, ballot_min, ballot_max)?,
             deaf_after,
         })
     }
@@ -515,6 +519,15 @@ mod tests {
     fn defaults_and_the_economy_profile_are_valid() {
         assert!(Config::builder("c").build().is_ok());
         assert!(Config::builder("c").economy().build().is_ok());
+    }
+
+    /// Nobody is told that a value is wrong that nobody has chosen.
+    #[test]
+    fn defaults_fit_every_interval() {
+        for ms in [10, 100, 10_000, 10_001, 30_000, 30_001, 60_000] {
+            let config = Config::builder("c").interval(Duration::from_millis(ms)).build();
+            assert!(config.is_ok(), "{ms} ms: {config:?}");
+        }
     }
 
     #[test]
