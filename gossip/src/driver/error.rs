@@ -30,6 +30,19 @@ pub enum StartError {
         /// What was given.
         seed: String,
     },
+    /// A seed is an address of the other family: this node's socket cannot send there.
+    #[error(
+        "seed {seed} cannot be called from {bound}, and a node speaks one family: give the seed's {family} address, or bind an \
+         address of the seed's family"
+    )]
+    SeedFamily {
+        /// What was given.
+        seed: SocketAddr,
+        /// Where the node listens.
+        bound: SocketAddr,
+        /// The family that it speaks: `IPv4` or `IPv6`.
+        family: &'static str,
+    },
     /// The address to advertise is unusable.
     #[error("cannot advertise {addr}: others need an IP and a port they can send to")]
     Advertise {
@@ -44,6 +57,19 @@ pub enum StartError {
     Insecure {
         /// The address.
         addr: SocketAddr,
+    },
+    /// The socket's buffers cannot have that size.
+    #[error(
+        "socket buffers of {bytes} bytes are outside {min}..={max}: 4 MiB suit most nodes, and what is too small loses what \
+         arrives while the process does not run"
+    )]
+    SocketBuffer {
+        /// What was given.
+        bytes: usize,
+        /// The smallest that is accepted.
+        min: usize,
+        /// The largest that is accepted.
+        max: usize,
     },
     /// The socket could not be made.
     #[error("cannot {action} UDP socket on {addr}")]
@@ -75,7 +101,9 @@ pub enum StartError {
     Runtime,
 }
 
-/// What is wrong with a node's data directory. The state in it was not changed.
+/// What is wrong with a node's data directory. The state in it was not changed, with one exception: where the directory could
+/// not be synced ([`StorageError::Io`] with `sync the directory`), the new state is in its place already, and a crash may
+/// leave the old one or the new one.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StorageError {

@@ -52,6 +52,32 @@ pub(crate) struct Seeds {
 }
 
 impl Seeds {
+    /// Of a node whose socket is bound there.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError::SeedFamily`] if one is an address that this socket cannot send to: a node that left it out in silence
+    /// might take itself for the first of a new cluster.
+    pub(crate) fn new(seeds: Vec<Seed>, bound: SocketAddr) -> Result<Self, StartError> {
+        let seeds = Self { seeds, bound };
+        let foreign = seeds.seeds.iter().find_map(|seed| match seed {
+            Seed::Addr(addr) => Some(*addr).filter(|addr| !seeds.can_call(addr)),
+            Seed::Name(_) => None,
+        });
+        match foreign {
+            Some(seed) => {
+                let family = if bound.is_ipv4() { "IPv4" } else { "IPv6" };
+                Err(StartError::SeedFamily { seed, bound, family })
+            }
+            None => Ok(seeds),
+        }
+    }
+
+    /// A socket of one family cannot call the other.
+    fn can_call(&self, addr: &SocketAddr) -> bool {
+        addr.is_ipv4() == self.bound.is_ipv4()
+    }
+
     /// Whether asking again could give another answer.
     pub(crate) fn can_change(&self) -> bool {
         self.seeds.iter().any(|s| matches!(s, Seed::Name(_)))
@@ -78,30 +104,32 @@ impl Seeds {
     pub(crate) async fn resolve(&self) -> Resolved {
         let mut lookups = JoinSet::new();
         let mut found = BTreeSet::new();
-        let mut failed = Vec::new();
+        // All, until they have given something: a lookup may also end without a word.
+        let mut failed = BTreeSet::new();
         for seed in &self.seeds {
             match seed {
                 Seed::Addr(addr) => _ = found.insert(*addr),
                 Seed::Name(name) => {
                     let name = name.clone();
+                    failed.insert(name.clone());
                     lookups.spawn(async move {
                         let answer = timeout(LOOKUP_TIMEOUT, tokio::net::lookup_host(&name)).await;
-                        answer.ok().and_then(Result::ok).map(Vec::from_iter).ok_or(name)
+                        let addrs = answer.ok().and_then(Result::ok).map(Vec::from_iter);
+                        (name, addrs.unwrap_or_default())
                     });
                 }
             }
         }
         while let Some(answer) = lookups.join_next().await {
-            match answer {
-                Ok(Ok(addrs)) => found.extend(addrs),
-                Ok(Err(name)) => failed.push(name),
-                // The runtime is shutting down.
-                Err(_) => {}
+            let Ok((name, mut addrs)) = answer else { continue };
+            addrs.retain(|addr| self.can_call(addr));
+            if !addrs.is_empty() {
+                failed.remove(&name);
             }
+            found.extend(addrs);
         }
-        // A socket of one family cannot call the other.
-        found.retain(|a| a.is_ipv4() == self.bound.is_ipv4() && !is_own(*a, self.bound));
-        Resolved { others: found.into_iter().collect(), failed }
+        found.retain(|addr| !is_own(*addr, self.bound));
+        Resolved { others: found.into_iter().collect(), failed: failed.into_iter().collect() }
     }
 }
 
@@ -110,7 +138,7 @@ impl Seeds {
 pub(crate) struct Resolved {
     /// Addresses of nodes other than this one.
     pub(crate) others: Vec<SocketAddr>,
-    /// Names without an answer.
+    /// Names without an answer, or without an address that this node's socket can call.
     pub(crate) failed: Vec<String>,
 }
 
@@ -131,12 +159,39 @@ mod tests {
         }
     }
 
+    fn of(list: &[&str], bound: SocketAddr) -> Result<Seeds, StartError> {
+        Seeds::new(list.iter().map(|s| s.parse().expect("a seed")).collect(), bound)
+    }
+
+    #[test]
+    fn an_address_of_the_other_family_is_refused() {
+        let error = of(&["10.0.0.1:7001", "[fd00::7]:7003"], "0.0.0.0:7001".parse().expect("an address"));
+        let error = error.expect_err("two families").to_string();
+        assert!(error.starts_with("seed [fd00::7]:7003 cannot be called from 0.0.0.0:7001"), "{error}");
+        assert!(error.contains("the seed's IPv4 address"), "{error}");
+    }
+
+    /// The resolver answers this one without asking anybody.
+    #[tokio::test]
+    async fn a_name_of_the_other_family_only_has_not_been_resolved() {
+        for (bound, others, failed) in
+            [("[::1]:7001", 0, 1), ("127.0.0.1:7001", 1, 0), ("127.0.0.1:7002", 0, 0)]
+        {
+            let seeds = of(&["127.1:7002"], bound.parse().expect("an address")).expect("a name");
+            let resolved = seeds.resolve().await;
+            assert_eq!(
+                (resolved.others.len(), resolved.failed.len()),
+                (others, failed),
+                "{bound}: {resolved:?}"
+            );
+        }
+    }
+
     #[tokio::test]
     async fn names_resolve_and_the_node_itself_is_left_out() {
         let bound = "127.0.0.1:7001".parse().expect("an address");
-        let seeds =
-            |list: &[&str]| Seeds { seeds: list.iter().map(|s| s.parse().expect("a seed")).collect(), bound };
-        let both = seeds(&["127.0.0.1:7001", "localhost:7002", "[::1]:7003"]);
+        let seeds = |list: &[&str]| of(list, bound).expect("one family");
+        let both = seeds(&["127.0.0.1:7001", "localhost:7002"]);
         assert_eq!(both.resolve_some().await, ["127.0.0.1:7002".parse().expect("an address")]);
         assert!(both.can_change());
 

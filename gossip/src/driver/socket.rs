@@ -7,6 +7,11 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::error::StartError;
 
+/// What a buffer may hold at least, and at most: a datagram of the largest size, with what the system adds to each; and what a
+/// system's own number for it can say.
+const BUFFER_MIN: usize = 4096;
+const BUFFER_MAX: usize = i32::MAX as usize;
+
 /// What the user chose about the socket.
 #[derive(Debug, Clone)]
 pub(crate) struct SocketOptions {
@@ -21,6 +26,9 @@ pub(crate) fn open(options: &SocketOptions) -> Result<UdpSocket, StartError> {
     let addr = options.bind;
     if !addr.ip().is_loopback() && !options.insecure {
         return Err(StartError::Insecure { addr });
+    }
+    if !(BUFFER_MIN..=BUFFER_MAX).contains(&options.buffer) {
+        return Err(StartError::SocketBuffer { bytes: options.buffer, min: BUFFER_MIN, max: BUFFER_MAX });
     }
     let fail = |action| move |source| StartError::Socket { action, addr, source };
     let socket =
@@ -87,6 +95,19 @@ mod tests {
         }
         let allowed = SocketOptions { insecure: true, ..options("0.0.0.0:0") };
         assert!(open(&allowed).is_ok());
+    }
+
+    #[test]
+    fn a_buffer_that_the_system_would_cut_or_take_for_another_number_is_refused() {
+        for buffer in [0, BUFFER_MIN - 1, BUFFER_MAX + 1, usize::MAX] {
+            let refused =
+                open(&SocketOptions { buffer, ..options("127.0.0.1:0") }).expect_err("out of range");
+            assert!(
+                refused.to_string().starts_with(&format!("socket buffers of {buffer} bytes")),
+                "{refused}"
+            );
+        }
+        assert!(open(&SocketOptions { buffer: BUFFER_MIN, ..options("127.0.0.1:0") }).is_ok());
     }
 
     #[test]

@@ -19,6 +19,9 @@ use crate::{BootId, Config, ConfigBuilder, Identity, Incarnation, Metadata, Node
 
 /// Commands that may wait for the task; beyond that callers wait.
 const COMMANDS_MAX: usize = 64;
+/// The least room that a subscriber has for events unless less is asked for, and the most.
+const EVENTS_MIN: usize = 1024;
+const EVENTS_MAX: usize = 1 << 20;
 
 /// Describes a node before it starts. Made by [`Node::builder`]; nothing is checked before [`start`](Self::start).
 #[derive(Debug, Clone)]
@@ -31,7 +34,8 @@ pub struct Builder {
     seeds: Vec<String>,
     data_dir: Option<PathBuf>,
     metadata: Vec<(String, String)>,
-    event_buffer: usize,
+    /// None: as many as the core may tell at once.
+    event_buffer: Option<usize>,
     on_eviction: OnEviction,
     abandon_founding: bool,
     #[cfg(feature = "faults")]
@@ -53,7 +57,7 @@ impl Builder {
             seeds: Vec::new(),
             data_dir: None,
             metadata: Vec::new(),
-            event_buffer: 1024,
+            event_buffer: None,
             on_eviction: OnEviction::default(),
             abandon_founding: false,
             #[cfg(feature = "faults")]
@@ -96,7 +100,8 @@ impl Builder {
     /// Adds a node to call when joining: `HOST:PORT`, where the host is an IP or a DNS name. All nodes may be given the same
     /// list: the node itself is left out of it.
     ///
-    /// A node without seeds, or with none but itself, is the first of its cluster.
+    /// An address must be of the family that the node listens on ([`bind`](Self::bind)); of a name's addresses those are
+    /// called that are. A node without seeds, or with none but itself, is the first of its cluster.
     pub fn seed(mut self, seed: impl Into<String>) -> Self {
         self.seeds.push(seed.into());
         self
@@ -149,7 +154,7 @@ impl Builder {
     /// The size of the socket's buffers, in bytes. Default 4 MiB; the system may grant less (on Linux see
     /// `net.core.rmem_max`).
     ///
-    /// It should hold what arrives during the longest pause of the process that is to pass unnoticed.
+    /// 4 KiB to 2 GiB less one byte; anything else is refused when the node starts. It should hold what arrives during the longest pause of the process that is to pass unnoticed.
     pub fn socket_buffer(mut self, bytes: usize) -> Self {
         self.socket.buffer = bytes;
         self
@@ -165,9 +170,11 @@ impl Builder {
         self
     }
 
-    /// How many events wait for each subscriber before the oldest are lost. Default 1024; rounded up to a power of two.
+    /// How many events wait for each subscriber before the oldest are lost. Default
+    /// [`events_max`](ConfigBuilder::events_max), but at least 1024: one round of the node may tell as many at once. 1 to
+    /// 1,048,576, rounded up to a power of two; room for all of them is taken at the start.
     pub fn event_buffer(mut self, events: usize) -> Self {
-        self.event_buffer = events.clamp(1, 1 << 20);
+        self.event_buffer = Some(events.clamp(1, EVENTS_MAX));
         self
     }
 
@@ -221,16 +228,17 @@ impl Builder {
         let bind = self.socket.bind;
         let fail = |action| move |source| StartError::Socket { action, addr: bind, source };
         let bound = socket.local_addr().map_err(fail("ask for the address of the"))?;
+        let seeds = Seeds::new(seeds, bound)?;
         let socket = Udp::new(socket).map_err(fail("hand tokio the"))?;
         let addr = advertised(self.advertise, bound)?;
         let (storage, identity) =
             identify(self.data_dir, self.abandon_founding, config.cluster().to_owned(), id.clone()).await?;
 
-        let seeds = Seeds { seeds, bound };
         let resolved = seeds.resolve_some().await;
 
+        let event_buffer = self.event_buffer.unwrap_or(config.events_max.clamp(EVENTS_MIN, EVENTS_MAX));
         let (commands, commands_end) = mpsc::channel(COMMANDS_MAX);
-        let (events_end, first_events) = broadcast::channel(self.event_buffer);
+        let (events_end, first_events) = broadcast::channel(event_buffer);
         let (status_end, status) = watch::channel(Status::default());
         let events = events_end.downgrade();
         let board = Arc::new(Board::new());
