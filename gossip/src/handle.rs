@@ -217,6 +217,9 @@ impl Node {
 
     /// Waits until the node has caught up with somebody, or knows that it is the first.
     ///
+    /// That counts for its first life: in a later one ([`reborn`](Self::reborn)) this returns at once, whether or not it has
+    /// caught up again. [`Event::Ready`] comes in each life.
+    ///
     /// Without an answer from any seed this takes for ever: give it a timeout.
     ///
     /// # Errors
@@ -244,6 +247,11 @@ impl Node {
     ///
     /// It is a queue of bounded length per subscriber, and never holds up the node. Who reads too slowly loses the
     /// oldest events and is told with [`Event::Lagged`]: [`members`](Self::members) then gives the state to go on from.
+    ///
+    /// Verdicts may be among what was lost, and a member whose end was decided is none any more. Not to miss one: note whom
+    /// [`members`](Self::members) has, ask for the [`view`](Self::view), whose `gone` and `suspended` are all that is decided,
+    /// and for the [`verdict`](Self::verdict) on each node that was known before and is not a member now. Do that after
+    /// `Lagged` was read and before the next event: what is decided later comes as an event.
     pub fn events(&self) -> Events {
         let first = self.shared.first_events.lock().unwrap_or_else(PoisonError::into_inner).take();
         Events::new(first.or_else(|| self.shared.events.upgrade().map(|events| events.subscribe())))
@@ -251,6 +259,9 @@ impl Node {
 
     /// The members as they are, and again whenever they or any opinion has changed. Who reads too slowly misses only
     /// what was between.
+    ///
+    /// What voters have decided counts as a change. That a member's [`verdict`](crate::Member::verdict) goes from alive to
+    /// undecided or back does not, as it is only this node's reading: [`Event::Verdict`] tells it.
     pub fn watch(&self) -> Watch {
         Watch::new(self.clone(), self.shared.status.clone())
     }
@@ -311,9 +322,12 @@ impl Node {
 
     /// Leaves the cluster for good, and stops. The others hear a farewell instead of a silence, and suspect nobody.
     ///
-    /// It returns when a majority of those told has acknowledged, or when that takes longer than
-    /// [`leave_timeout`](crate::ConfigBuilder::leave_timeout): the count says which. Calling it again waits for the same
-    /// farewell. Dropping the future does not stop the leaving.
+    /// First leases are given back and, where there are voters, it is decided that it left; then all are told. It returns when
+    /// a majority of those told has acknowledged, or when that takes too long: the count says which. Either of the two
+    /// may take [`leave_timeout`](crate::ConfigBuilder::leave_timeout), so all of it twice as long. Then it waits for a write
+    /// to the data directory that is under way, however long the disk takes: give it a timeout if that is not wanted.
+    ///
+    /// Calling it again waits for the same farewell. Dropping the future does not stop the leaving.
     ///
     /// # Errors
     ///
@@ -327,7 +341,8 @@ impl Node {
         }
     }
 
-    /// Stops at once, without a word: to the others it is a crash. Returns when the socket is closed.
+    /// Stops at once, without a word: to the others it is a crash. Returns when the socket is closed and the data directory
+    /// unlocked. For that it waits for a write that is under way, however long the disk takes; the socket is closed before.
     ///
     /// Dropping the future leaves open whether the node stops.
     pub async fn shutdown(&self) -> StopReason {
@@ -373,3 +388,7 @@ fn matrix(core: &Core, now: Now) -> impl Iterator<Item = HeldOpinion> {
         })
     })
 }
+
+#[cfg(test)]
+#[allow(clippy::expect_used, reason = "helpers of tests are tests")]
+mod tests;

@@ -205,10 +205,65 @@ async fn bad_descriptions_are_refused_with_a_reason() {
     let any: SocketAddr = "0.0.0.0:0".parse().expect("an address");
     assert!(refused(node().bind(any)).await.starts_with("refusing to listen on 0.0.0.0:0 without a key"));
     assert!(refused(node().seed("nowhere")).await.starts_with("seed \"nowhere\" is not HOST:PORT"));
+    assert!(
+        refused(node().seed("[fd00::7]:7001")).await.starts_with("seed [fd00::7]:7001 cannot be called from")
+    );
+    assert!(refused(node().socket_buffer(0)).await.starts_with("socket buffers of 0 bytes are outside"));
     assert_eq!(refused(node().configure(|c| c.threshold(0.1))).await, "threshold = 0.1 is outside 1..=100");
     assert!(refused(node().metadata("k", "v".repeat(300))).await.starts_with("a metadata value must"));
     assert!(refused(Node::builder("c", "")).await.starts_with("a name must have"));
     assert!(refused(node().advertise(any)).await.starts_with("cannot advertise 0.0.0.0:"));
+}
+
+/// A disk that hangs: a write to the state's temporary file waits until somebody reads it.
+#[cfg(unix)]
+struct Hung(std::path::PathBuf);
+
+#[cfg(unix)]
+impl Hung {
+    fn new(disk: &std::path::Path) -> Self {
+        let path = disk.join("state.tmp");
+        let made = std::process::Command::new("mkfifo").arg(&path).status().expect("there is mkfifo");
+        assert!(made.success());
+        Self(path)
+    }
+}
+
+/// It goes on, and whatever was written is lost: what waits for it must not outlive a test that has failed.
+#[cfg(unix)]
+impl Drop for Hung {
+    fn drop(&mut self) {
+        let path = self.0.clone();
+        std::thread::spawn(move || std::fs::read(path));
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_disk_that_hangs_holds_up_the_end_but_not_the_address() {
+    let disk = tempfile::tempdir().expect("a directory");
+    let node = builder("one", &[]).voters(["one"]).data_dir(disk.path()).start().await.expect("starts");
+    let addr = node.addr();
+    let lease = soon("a grant", node.acquire("db")).await.expect("granted");
+    let hung = Hung::new(disk.path());
+    // A grant has to be written first.
+    let more = tokio::time::timeout(Duration::from_millis(500), node.acquire("more")).await;
+    assert!(more.is_err(), "granted, or refused: {more:?}");
+    assert!(lease.check().is_ok(), "nothing else waits for the disk");
+    let mut end = tokio::spawn({
+        let node = node.clone();
+        async move { node.shutdown().await }
+    });
+    soon("the address", async {
+        while std::net::UdpSocket::bind(addr).is_err() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+    let early = tokio::time::timeout(Duration::from_millis(50), &mut end).await;
+    assert!(early.is_err(), "the directory is still locked");
+    drop(hung);
+    assert!(matches!(soon("the end", end).await.expect("no panic"), StopReason::Shutdown));
 }
 
 #[cfg(feature = "faults")]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::Node;
 use super::clock::Now;
+use super::end::End;
 use super::leave::Phase;
 use super::members::Members;
 use super::record::{Record, Status};
@@ -172,10 +173,10 @@ impl Node {
     pub(super) fn check_running(&self) -> Result<(), CommandError> {
         match self.phase {
             Phase::Running => Ok(()),
-            Phase::Departing { .. } | Phase::Leaving(_) | Phase::Stopped { superseded: false } => {
+            Phase::Departing { .. } | Phase::Leaving(_) | Phase::Stopped(End::Left { .. }) => {
                 Err(CommandError::Left)
             }
-            Phase::Stopped { superseded: true } => Err(CommandError::Superseded),
+            Phase::Stopped(End::Superseded { .. }) => Err(CommandError::Superseded),
         }
     }
 }

@@ -335,6 +335,7 @@ impl Node {
             }
             self.drain_quorum();
         }
+        self.note_refusal(reason);
         self.events.push(Event::Refused { by, reason });
     }
 

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::Node;
+use super::end::End;
 use super::event::Event;
 use super::identity::{Life, Version};
 use super::quorum::View;
@@ -21,10 +22,7 @@ pub(super) enum Phase {
     /// Saying farewell.
     Leaving(Farewell),
     /// Silent for ever.
-    Stopped {
-        /// Because a later start took its place.
-        superseded: bool,
-    },
+    Stopped(End),
 }
 
 /// Who has been told, and who has said so.
@@ -96,7 +94,7 @@ impl Node {
         // Together with this node itself those who know are then more than half.
         if acknowledged * 2 >= told || now >= farewell.until {
             self.events.push(Event::LeaveDone { acknowledged, told });
-            self.stop(false);
+            self.stop(End::Left { acknowledged, told });
             return;
         }
         let waiting = |life: &Life| !farewell.acknowledged.contains(life);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::Node;
 use super::detector::{Detector, Experience};
+use super::end::End;
 use super::event::{Event, Refusal};
 use super::identity::{BootId, Identity, Incarnation, Key, NodeId, StorageId};
 use super::members::Learnt;
@@ -133,7 +134,7 @@ impl Node {
         }
         if other.incarnation > own.incarnation {
             self.events.push(Event::Superseded { incarnation: other.incarnation });
-            self.stop(true);
+            self.stop(End::Superseded { incarnation: other.incarnation });
             return Learnt::Known;
         }
         if other.incarnation < own.incarnation {

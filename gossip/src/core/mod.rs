@@ -18,6 +18,7 @@ mod contact;
 pub(crate) mod counters;
 mod detector;
 mod disks;
+mod end;
 pub(crate) mod event;
 mod heartbeat;
 pub(crate) mod identity;
@@ -47,6 +48,7 @@ mod voting;
 mod watch;
 
 pub use command::Roster;
+pub use end::{End, Over, Why};
 pub use outbox::Transmit;
 pub use query::{Link, Member};
 
@@ -58,6 +60,7 @@ use self::clock::Now;
 use self::contact::Contacts;
 use self::counters::Counters;
 use self::disks::Disks;
+use self::end::Objections;
 use self::event::{Event, Events};
 use self::heartbeat::Beat;
 use self::identity::{BootId, Identity, Key, Life, StorageId, Version};
@@ -173,6 +176,7 @@ pub struct Node {
     /// When the last datagram came or went that was no heartbeat.
     conversed: Duration,
     phase: Phase,
+    objections: Objections,
     /// This node's last record, once it leaves.
     farewell: Option<Arc<Record>>,
     /// Boot ids of processes that claimed a name in use, each reported once.
@@ -228,6 +232,7 @@ impl Node {
             arrived: now.boot,
             conversed: now.boot,
             phase: Phase::Running,
+            objections: Objections::default(),
             farewell: None,
             rivals: Vec::new(),
             opinions_floor: None,
@@ -389,8 +394,8 @@ impl Node {
 /// What the parts of the state machine share.
 impl Node {
     /// Falls silent for ever.
-    fn stop(&mut self, superseded: bool) {
-        self.phase = Phase::Stopped { superseded };
+    fn stop(&mut self, end: End) {
+        self.phase = Phase::Stopped(end);
         self.timers.clear();
         self.revision += 1;
     }

@@ -108,6 +108,7 @@ impl Node {
                 Output::Call { member, question } => self.call_member(member, question),
                 Output::BelowFloor { floor: highest } => {
                     let (by, reason) = (self.record().addr, Refusal::BelowFloor { highest });
+                    self.note_refusal(reason);
                     self.events.push(Event::Refused { by, reason });
                 }
                 Output::Event(event) => self.events.push(event),

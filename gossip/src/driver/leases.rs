@@ -113,9 +113,11 @@ impl Leases {
         core.release(self.board.now(), lease)
     }
 
-    /// A voter has refused a lease.
-    pub(super) fn on_denied(&mut self, lease: &LeaseName, denial: Denial) {
-        if let Some(answer) = self.waiting.remove(lease) {
+    /// A voter has refused a lease. If the core wants it all the same, that was about an earlier request.
+    pub(super) fn on_denied(&mut self, core: &Core, lease: &LeaseName, denial: Denial) {
+        if wanted(core, lease).is_none()
+            && let Some(answer) = self.waiting.remove(lease)
+        {
             _ = answer.send(Err(Ungranted::Denied(denial)));
         }
     }
@@ -123,7 +125,7 @@ impl Leases {
     /// Brings handles and core to the same state, and publishes the bound.
     pub(super) fn settle(&mut self, core: &mut Core) {
         // Telling the core may have it decide something at once. Each round ends something that no other round brings back.
-        while self.bury(core) || self.give_up(core) || self.hand_over(core) {}
+        while self.bury(core) || self.give_up(core) || self.hand_over(core) || self.reclaim(core) {}
         self.board.publish_storage(core.quorum().storage());
         self.board.publish(core.quorum().standing(), core.quorum().lease_until());
     }
@@ -184,6 +186,18 @@ impl Leases {
         _ = answer.send(Ok(Owned { grip, commands: self.commands.clone() }));
     }
 
+    /// Gives back one lease that the core holds or asks for, and nobody here has or waits for; whether there was one.
+    fn reclaim(&mut self, core: &mut Core) -> bool {
+        let stray = core.quorum().leases().find(|(lease, wanted)| {
+            let returned = matches!(wanted, Wanted::Return { again: false, .. });
+            !returned && !self.grips.contains_key(*lease) && !self.waiting.contains_key(*lease)
+        });
+        let Some(lease) = stray.map(|(lease, _)| lease.clone()) else { return false };
+        tracing::debug!(%lease, "gossip.stray_lease");
+        // False, or an error, says that there is nothing to give back any more.
+        core.release(self.board.now(), &lease).is_ok_and(|released| released)
+    }
+
     /// The core begins another life: nothing of the former one counts, and what is waited for is asked for anew.
     pub(super) fn begin_again(&mut self, core: &mut Core) {
         self.kill_all();
@@ -216,4 +230,63 @@ impl Drop for Leases {
 
 fn wanted(core: &Core, lease: &LeaseName) -> Option<Wanted> {
     core.quorum().leases().find(|(name, _)| *name == lease).map(|(_, wanted)| wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::Setup;
+    use crate::core::quorum::Durable;
+    use crate::{BootId, Config, Identity, Incarnation, Metadata, NodeId, StorageId};
+
+    fn name() -> LeaseName {
+        LeaseName::new("db").expect("a name")
+    }
+
+    fn leases() -> (Leases, Core) {
+        let board = Arc::new(Board::new());
+        let setup = Setup {
+            config: Config::builder("leases").build().expect("valid"),
+            identity: Identity {
+                id: NodeId::new("n1").expect("a name"),
+                storage: StorageId::default(),
+                incarnation: Incarnation::FIRST,
+                boot: BootId([1; 16]),
+            },
+            addr: "10.0.0.1:7000".parse().expect("an address"),
+            seeds: Vec::new(),
+            metadata: Metadata::default(),
+            durable: Durable::default(),
+            rng_seed: 1,
+        };
+        let core = Core::new(board.now(), setup);
+        (Leases::new(board, mpsc::channel(1).0.downgrade()), core)
+    }
+
+    #[test]
+    fn a_denial_of_an_earlier_request_takes_nobody_s_place() {
+        let (mut leases, mut core) = leases();
+        let (answer, given_up) = oneshot::channel();
+        leases.acquire(&mut core, name(), answer);
+        drop(given_up);
+        let (answer, mut answered) = oneshot::channel();
+        leases.acquire(&mut core, name(), answer);
+        leases.on_denied(&core, &name(), Denial::Full);
+        leases.settle(&mut core);
+        assert!(matches!(answered.try_recv(), Err(oneshot::error::TryRecvError::Empty)));
+        assert!(matches!(wanted(&core, &name()), Some(Wanted::Grant { .. })));
+
+        // One of this request: the core has given up by then.
+        assert!(core.release(leases.board.now(), &name()).expect("runs"));
+        leases.on_denied(&core, &name(), Denial::Full);
+        assert!(matches!(answered.try_recv(), Ok(Err(Ungranted::Denied(Denial::Full)))));
+    }
+
+    #[test]
+    fn what_nobody_has_or_waits_for_is_given_back() {
+        let (mut leases, mut core) = leases();
+        assert!(core.acquire(leases.board.now(), &name()).expect("runs"));
+        leases.settle(&mut core);
+        assert_eq!(wanted(&core, &name()), None);
+    }
 }

@@ -26,10 +26,10 @@ use super::link::Link;
 use super::seeds::Seeds;
 use super::storage::Storage;
 use super::udp::Udp;
-use crate::core::{Node as Core, Setup};
+use crate::core::{End, Node as Core, Over, Setup, Why};
 use crate::{
     CommandError, Config, DATAGRAM_MAX, Event, Identity, Incarnation, LeaseName, LeaseState, Metadata, Now,
-    Refusal, Standing,
+    Refusal,
 };
 
 /// About what a receive buffer of several megabytes can hold. After a round all that had arrived when the round began
@@ -60,6 +60,8 @@ pub(crate) enum Command {
     Acquire(LeaseName, Answer),
     /// To give a lease back, or to stop asking for it.
     Release(LeaseName, oneshot::Sender<Result<bool, CommandError>>),
+    /// To call these addresses, to which the names of the seeds have been resolved again.
+    Seeds(Vec<SocketAddr>),
     /// To look at the handles: one of them has died. And to say when that has been done.
     Settle(Option<oneshot::Sender<()>>),
     /// To stop at once.
@@ -150,8 +152,6 @@ pub(crate) fn start(
         receive_errors: 0,
         lookup: None,
         lookup_due: LOOKUP_EVERY,
-        refused: None,
-        rewound: false,
         outgoing: Box::new([0; DATAGRAM_MAX]),
         incoming: Batch::new(),
         alarm,
@@ -169,7 +169,7 @@ struct Task {
     core: Core,
     config: Config,
     seeds: Seeds,
-    /// Their addresses at the start.
+    /// Their newest addresses.
     resolved: Vec<SocketAddr>,
     keeper: Keeper,
     on_eviction: OnEviction,
@@ -185,10 +185,6 @@ struct Task {
     lookup: Option<JoinHandle<()>>,
     /// On the `boot` clock, as all times here.
     lookup_due: Duration,
-    /// An incarnation that others know of this node, and that it must exceed.
-    refused: Option<Incarnation>,
-    /// Whether others have seen more of its disk than that says.
-    rewound: bool,
     outgoing: Box<[u8; DATAGRAM_MAX]>,
     incoming: Batch,
     alarm: Alarm,
@@ -202,20 +198,22 @@ impl Task {
         let reason = self.live().await;
         tracing::info!(%reason, "gossip.stopped");
         // Dead before anything else ends: leases, to begin with.
-        let Self { link, mut keeper, status, lookup, leases, core, rewound, .. } = self;
+        let Self { link, mut keeper, status, lookup, leases, core, .. } = self;
         drop(leases);
+        // A disk may hang, and nobody is to wait for the address because of it.
+        drop(link);
         if let Some(lookup) = lookup {
             lookup.abort();
         }
-        if rewound {
+        if core.is_rewound() {
             // Whatever else it was that ended the process: the next one must not take this disk for what it was.
             if let Err(failed) = keeper.next_life(core.identity().incarnation, true).await {
                 tracing::error!(?failed, "gossip.storage_still_rewound");
             }
         }
-        // Whoever waits for the end may bind the same address and open the same directory at once.
+        // Whoever waits for the end may open the same directory at once.
         keeper.settle().await;
-        drop((link, keeper));
+        drop(keeper);
         status.send_modify(|s| s.stopped = Some(reason));
     }
 
@@ -224,8 +222,8 @@ impl Task {
             if let Some(reason) = self.drain_core() {
                 return reason;
             }
-            if let Some(seen) = self.refused.take()
-                && let Err(reason) = self.live_again(seen).await
+            if let Some(over) = self.core.over()
+                && let Err(reason) = self.live_again(over.highest).await
             {
                 return reason;
             }
@@ -332,9 +330,8 @@ impl Task {
                         return Ok(true);
                     }
                 }
-                // Some systems report here that an earlier datagram found nobody. It is not this socket's trouble.
                 Err(error) => {
-                    self.receive_errors += 1;
+                    self.receive_errors += u32::from(is_own_trouble(&error));
                     if self.receive_errors >= RECEIVE_ERRORS_MAX {
                         return Err(error);
                     }
@@ -372,6 +369,10 @@ impl Task {
                     // Whoever asked may have stopped waiting.
                     _ = answer.send(self.leases.release(&mut self.core, &lease));
                 }
+                Command::Seeds(addrs) => {
+                    self.resolved.clone_from(&addrs);
+                    self.core.set_seeds(self.clocks.now(), addrs);
+                }
                 Command::Settle(done) => {
                     self.leases.settle(&mut self.core);
                     _ = done.map(|done| done.send(()));
@@ -396,56 +397,51 @@ impl Task {
             self.link.send(transmit.to, &self.outgoing[..transmit.len]);
         }
         self.link.flush();
-        let mut stop = None;
         while let Some(event) = self.core.poll_event() {
-            stop = self.note(&event).or(stop);
+            self.note(&event);
             // Nobody may be listening.
             _ = self.events.send(event);
         }
+        // As it is, and not as events have told it: of those some may have been lost.
+        let ready = self.core.is_ready();
+        self.status.send_if_modified(|s| ready && !std::mem::replace(&mut s.ready, true));
         let revision = self.core.revision();
         if revision != self.seen_revision {
             self.seen_revision = revision;
             self.status.send_modify(|s| s.revision += 1);
         }
-        stop
+        self.reason_to_stop()
     }
 
-    /// What an event means to the driver itself.
-    fn note(&mut self, event: &Event) -> Option<StopReason> {
+    /// Whether, and why, it has come to an end here: the core has stopped, or was evicted and is not to return.
+    fn reason_to_stop(&self) -> Option<StopReason> {
+        match self.core.end() {
+            Some(End::Superseded { incarnation }) => return Some(StopReason::Superseded { incarnation }),
+            Some(End::Left { acknowledged, told }) => return Some(StopReason::Left { acknowledged, told }),
+            None => {}
+        }
+        match (self.on_eviction, self.core.over()?) {
+            (OnEviction::Stop, Over { why: Why::Evicted { epoch }, .. }) => {
+                Some(StopReason::Evicted { epoch })
+            }
+            _ => None,
+        }
+    }
+
+    /// What an event means to the driver itself: nothing whose loss would not be made up for.
+    fn note(&mut self, event: &Event) {
         tracing::debug!(?event, "gossip.event");
         match *event {
-            Event::Ready => self.status.send_modify(|s| s.ready = true),
             Event::Lease { ref lease, state: LeaseState::Denied(denial), .. } => {
-                self.leases.on_denied(lease, denial);
+                self.leases.on_denied(&self.core, lease, denial);
             }
             Event::Lagged { .. } => self.leases.insist(&mut self.core),
             Event::SeedsSilent { .. } if self.seeds.can_change() => self.look_up(),
-            Event::Refused { by, reason }
-                if let Some(highest) = reason.highest()
-                    && highest >= self.core.identity().incarnation =>
-            {
-                if matches!(reason, Refusal::Rewound { .. }) {
-                    tracing::error!(%by, %highest, "gossip.storage_rewound");
-                    self.rewound = true;
-                }
-                // One that leaves may be told that it has left already.
-                if !self.core.is_leaving() {
-                    self.refused = self.refused.max(Some(highest));
-                }
+            Event::Refused { by, reason: Refusal::Rewound { highest } } if self.core.is_rewound() => {
+                tracing::error!(%by, %highest, "gossip.storage_rewound");
             }
-            Event::LeaveDone { acknowledged, told } => {
-                return Some(StopReason::Left { acknowledged, told });
-            }
-            Event::Standing { standing: Standing::Evicted, epoch } if !self.core.is_leaving() => match self
-                .on_eviction
-            {
-                OnEviction::Return => self.refused = self.refused.max(Some(self.core.identity().incarnation)),
-                OnEviction::Stop => return Some(StopReason::Evicted { epoch: Some(epoch) }),
-            },
-            Event::Superseded { incarnation } => return Some(StopReason::Superseded { incarnation }),
             _ => {}
         }
-        None
     }
 
     /// Looks all names up again, unless that is under way. The core gets the answer as a command.
@@ -464,8 +460,7 @@ impl Task {
             if !resolved.others.is_empty()
                 && let Some(commander) = commander.upgrade()
             {
-                let call = move |core: &mut Core, now| core.set_seeds(now, resolved.others);
-                _ = commander.send(Command::Call(Box::new(call))).await;
+                _ = commander.send(Command::Seeds(resolved.others)).await;
             }
         }));
     }
@@ -473,11 +468,11 @@ impl Task {
     /// Begins another life above the incarnation that others have seen: the storage was older than their memory, or
     /// there is none and the wall clock went back.
     async fn live_again(&mut self, seen: Incarnation) -> Result<(), StopReason> {
-        let rewound = std::mem::take(&mut self.rewound);
-        let life = self.keeper.next_life(seen, rewound).await.map_err(|failed| match failed {
-            Failed::Lost => StopReason::Lost,
-            Failed::Storage(error) => StopReason::Storage(Arc::new(error)),
-        })?;
+        let life =
+            self.keeper.next_life(seen, self.core.is_rewound()).await.map_err(|failed| match failed {
+                Failed::Lost => StopReason::Lost,
+                Failed::Storage(error) => StopReason::Storage(Arc::new(error)),
+            })?;
         let record = self.core.record().clone();
         let incarnation = life.incarnation;
         tracing::info!(%seen, %incarnation, "gossip.incarnation_raised");
@@ -502,8 +497,18 @@ impl Task {
         self.leases.begin_again(&mut self.core);
         self.status.send_modify(|s| s.incarnation = Some(incarnation));
         self.seen_revision = u64::MAX;
+        if self.seeds.can_change() {
+            // It may have been alone for long, and those it knew may be elsewhere.
+            self.look_up();
+        }
         Ok(())
     }
+}
+
+/// Whether an error of a receive says anything about this socket. Some systems report there that an earlier datagram found
+/// nobody: on Windows, each heartbeat to a process that has died does it.
+fn is_own_trouble(error: &io::Error) -> bool {
+    !matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionRefused)
 }
 
 /// What was received, and a time at which it had been: a voter vouches from then, and must not promise less than the sender
@@ -532,6 +537,18 @@ mod tests {
     use std::cell::Cell;
 
     use super::*;
+
+    #[test]
+    fn that_a_datagram_found_nobody_is_not_this_socket_s_trouble() {
+        for (kind, counts) in [
+            (io::ErrorKind::ConnectionReset, false),
+            (io::ErrorKind::ConnectionRefused, false),
+            (io::ErrorKind::OutOfMemory, true),
+            (io::ErrorKind::Other, true),
+        ] {
+            assert_eq!(is_own_trouble(&kind.into()), counts, "{kind}");
+        }
+    }
 
     /// The process may be stopped right before anything that it does.
     #[test]

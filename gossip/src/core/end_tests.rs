@@ -1,0 +1,125 @@
+//! The end of a life is known however many events were lost.
+
+use std::time::Duration;
+
+use super::*;
+use crate::config::Config;
+use crate::core::Setup;
+use crate::core::clock::Now;
+use crate::core::event::Event;
+use crate::core::identity::{BootId, Identity, Life, NodeId, StorageId};
+use crate::core::quorum::{Cause, Durable, Founders, Gone, View, Voters, VouchFor};
+use crate::core::record::Metadata;
+use crate::wire::{Frame, Head};
+
+const NOW: Duration = Duration::ZERO;
+
+fn epoch(number: usize) -> Epoch {
+    std::iter::successors(Some(Epoch::GENESIS), |epoch| Some(epoch.next())).nth(number).expect("endless")
+}
+
+fn incarnation(number: u64) -> Incarnation {
+    Incarnation::new(number).expect("in range")
+}
+
+/// The third life of a node that keeps no more events than it has to.
+fn node(seeds: &[&str], view: Option<View>) -> Node {
+    let setup = Setup {
+        config: Config::builder("end").events_max(16).build().expect("valid"),
+        identity: Identity {
+            id: NodeId::new("n1").expect("a name"),
+            storage: StorageId([1; 16]),
+            incarnation: incarnation(3),
+            boot: BootId([1; 16]),
+        },
+        addr: "10.0.0.1:7000".parse().expect("an address"),
+        seeds: seeds.iter().map(|seed| seed.parse().expect("an address")).collect(),
+        metadata: Metadata::default(),
+        durable: Durable { view: view.map(Into::into), ..Durable::default() },
+        rng_seed: 1,
+    };
+    Node::new(Now::from(NOW), setup)
+}
+
+fn refuse(node: &mut Node, reason: Refusal) {
+    let frame = Frame { from: Life(7), to: node.life.tag(), head: Head::Refused(reason) };
+    node.on_refused("10.0.0.2:7000".parse().expect("an address"), &frame, reason);
+}
+
+/// So many that nothing is left of those before.
+fn crowd_out(node: &mut Node) {
+    (0..16).for_each(|_| refuse(node, Refusal::Full));
+    assert!(matches!(node.poll_event(), Some(Event::Lagged { .. })));
+    let left: Vec<Event> = std::iter::from_fn(|| node.poll_event()).collect();
+    assert!(
+        left.iter().all(|event| matches!(event, Event::Refused { reason: Refusal::Full, .. })),
+        "{left:?}"
+    );
+}
+
+#[test]
+fn that_a_life_is_over_is_not_lost_with_events() {
+    let at = |number| Refusal::Incarnation { highest: incarnation(number) };
+    let floor = Refusal::BelowFloor { highest: incarnation(9) };
+    let rewound = Refusal::Rewound { highest: incarnation(3) };
+    let seed = &["10.0.0.2:7000"][..];
+    let evicted = Why::Evicted { epoch: None };
+    for (seeds, reason, expected) in [
+        (&[][..], at(2), None),
+        (&[], at(3), Some((3, evicted))),
+        (&[], at(4), Some((4, Why::TooLow))),
+        (seed, at(3), Some((3, Why::TooLow))),
+        (seed, floor, Some((9, Why::BelowFloor))),
+        (&[], rewound, Some((3, Why::Rewound))),
+    ] {
+        let mut node = node(seeds, None);
+        assert_eq!(node.is_ready(), seeds.is_empty());
+        refuse(&mut node, reason);
+        crowd_out(&mut node);
+        let over = node.over().map(|over| (over.highest.get(), over.why));
+        assert_eq!(over, expected, "{reason:?}, {seeds:?}");
+        assert_eq!(node.is_rewound(), reason == rewound);
+    }
+}
+
+#[test]
+fn of_several_refusals_the_highest_says_what_to_exceed() {
+    let mut node = node(&[], None);
+    for number in [3, 8, 5] {
+        refuse(&mut node, Refusal::Incarnation { highest: incarnation(number) });
+    }
+    assert_eq!(node.over(), Some(Over { highest: incarnation(8), why: Why::TooLow }));
+}
+
+#[test]
+fn one_that_leaves_begins_no_other_life_and_says_how_it_ended() {
+    let mut node = node(&[], None);
+    assert_eq!(node.end(), None);
+    refuse(&mut node, Refusal::Rewound { highest: incarnation(3) });
+    node.leave(Now::from(NOW)).expect("runs");
+    assert_eq!(node.end(), Some(End::Left { acknowledged: 0, told: 0 }), "there is nobody to tell");
+    assert_eq!(node.over(), None);
+    assert!(node.is_rewound(), "the disk is none the better for that");
+}
+
+/// The view in which it is gone, whichever is stored now; and none if only others say so.
+#[test]
+fn an_eviction_is_told_with_the_view_that_decided_it() {
+    for (gone, expected) in [(true, Some(epoch(4))), (false, None)] {
+        let mut voters = Voters::default();
+        for number in 1..=3 {
+            let name = NodeId::new(format!("v{number}")).expect("a name");
+            assert!(voters.insert(StorageId([10 + number; 16]), name));
+        }
+        let mut view = Founders { voters, vouch_for: VouchFor::clamped(Duration::from_secs(1)) }.view();
+        view.epoch = epoch(9);
+        if gone {
+            let gone = Gone { incarnation: incarnation(3), cause: Cause::Dead, epoch: epoch(4) };
+            assert!(view.gone.insert(NodeId::new("n1").expect("a name"), gone));
+        }
+        let mut node = node(&[], Some(view));
+        refuse(&mut node, Refusal::Incarnation { highest: incarnation(3) });
+        let why = Why::Evicted { epoch: expected };
+        assert_eq!(node.over(), Some(Over { highest: incarnation(3), why }));
+    }
+}
