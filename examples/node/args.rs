@@ -19,7 +19,7 @@ use gossip::{Builder, Node, OnEviction};
     pause DURATION, resume, view, standing, acquire LEASE, release LEASE, voters NAMES, leave, quit, and for tests \
     fault cut|loss|burst|delay|duplicate|reorder|heal.\n\
     The end of standard input changes nothing unless --exit-with-parent is given.\n\
-    SIGTERM and SIGINT leave the cluster; a second one quits at once.\n\n\
+    SIGTERM and SIGINT leave the cluster; a second one quits at once, and a third does not wait for the disk either.\n\n\
     Example, in two terminals:\n  \
     node --cluster demo --name n1 --bind 127.0.0.1:7001\n  \
     node --cluster demo --name n2 --bind 127.0.0.1:7002 --seed 127.0.0.1:7001"

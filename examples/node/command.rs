@@ -196,8 +196,7 @@ fn fault<'a>(kind: &str, words: &mut impl Iterator<Item = &'a str>) -> anyhow::R
             ("burst", Fault { loss, burst, ..none })
         }
         "delay" => {
-            let delay = parse_duration(words.next().unwrap_or_default())
-                .context("write: fault delay DURATION, for instance 50ms")?;
+            let delay = delay(words.next()).context("write: fault delay DURATION, for instance 50ms")?;
             ("delay", Fault { delay, ..none })
         }
         "duplicate" => {
@@ -209,11 +208,20 @@ fn fault<'a>(kind: &str, words: &mut impl Iterator<Item = &'a str>) -> anyhow::R
             let usage = "write: fault reorder EVERY DELAY, for instance fault reorder 3 250ms";
             let overtake = words.next().and_then(|w| w.parse().ok()).unwrap_or(0);
             ensure!(overtake >= 2, usage);
-            let delay = parse_duration(words.next().unwrap_or_default()).context(usage)?;
+            let delay = delay(words.next()).context(usage)?;
             ("reorder", Fault { overtake, delay, ..none })
         }
         other => bail!("unknown fault \"{other}\": {USAGE}"),
     })
+}
+
+/// How long a datagram may be held back: what is longer is no delay any more.
+const DELAY_MAX: Duration = Duration::from_secs(3600);
+
+fn delay(word: Option<&str>) -> anyhow::Result<Duration> {
+    let delay = parse_duration(word.unwrap_or_default())?;
+    ensure!(delay <= DELAY_MAX, "a delay is at most 1h (to let nothing through: fault cut)");
+    Ok(delay)
 }
 
 fn probability(word: Option<&str>) -> Option<f64> {

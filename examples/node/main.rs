@@ -78,6 +78,7 @@ async fn run(args: &Args) -> anyhow::Result<()> {
         write_to: args.write_to.clone(),
         complain,
         complaints,
+        quitting: false,
     };
     let reason = session.live(events, commands, signals, args.exit_with_parent).await;
     match reason {
@@ -107,6 +108,8 @@ struct Session {
     /// What goes wrong in the background.
     complain: mpsc::Sender<String>,
     complaints: mpsc::Receiver<String>,
+    /// Whether it has been told to stop without leaving.
+    quitting: bool,
 }
 
 impl Session {
@@ -145,15 +148,29 @@ impl Session {
                 // Nobody reads what this node says: as with any filter, that ends it.
                 () = self.printer.closed(), if !leaving => leaving = true,
             }
+            leaving |= self.quitting;
             if leaving && !told {
                 told = true;
-                self.leave();
+                if !self.quitting {
+                    self.leave();
+                }
             }
         }
-        let reason = self.node.shutdown().await;
+        let reason = tokio::select! {
+            reason = self.node.shutdown() => reason,
+            // It waits for its disk, which may hang. What is being written is whole on it, or not there at all.
+            () = signals.next() => StopReason::Shutdown,
+        };
         self.printer.print(Report::stopped(self.node.id(), &reason));
         self.printer.finish();
         reason
+    }
+
+    /// Stops in the background; events end when it is done.
+    fn quit(&mut self) {
+        self.quitting = true;
+        let node = self.node.clone();
+        tokio::spawn(async move { node.shutdown().await });
     }
 
     /// Leaves in the background; events end when it is done.
@@ -242,7 +259,7 @@ impl Session {
             }
             Command::Help => self.printer.print(Report::Help { commands: Command::HELP }),
             Command::Leave => self.leave(),
-            Command::Quit => _ = self.node.shutdown().await,
+            Command::Quit => self.quit(),
             Command::Nothing => {}
         }
         Ok(())

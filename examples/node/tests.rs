@@ -77,6 +77,13 @@ fn commands_are_understood_or_explained() {
     assert_eq!(fault("fault heal 127.0.0.1:7"), "heal 127.0.0.1:7");
     assert_eq!(error("fault loss 30"), "write: fault loss PROBABILITY, from 0 to 1");
     assert!(error("fault burst 0.2").starts_with("write: fault burst PROBABILITY LENGTH"));
+    for absurd in ["fault delay 1.1h", "fault delay 1000000000h", "fault reorder 3 1000000000h"] {
+        assert!(
+            format!("{:#}", absurd.parse::<Command>().expect_err(absurd)).contains("at most 1h"),
+            "{absurd}"
+        );
+    }
+    assert_eq!(fault("fault delay 1h"), "delay 3600s out");
     assert!(error("fault reorder 1 1ms").starts_with("write: fault reorder EVERY DELAY"));
     assert!(error("fault cut").starts_with("write: fault cut IP:PORT"));
     assert!(error("fault cut n2").starts_with("\"n2\" is neither IP:PORT"));

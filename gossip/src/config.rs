@@ -281,7 +281,8 @@ impl ConfigBuilder {
         self
     }
 
-    /// How long a leaving node waits for others to acknowledge it. Default 20 intervals; 1 interval to 1 h.
+    /// How long a leaving node waits for others to acknowledge it, and before that, where there are voters, for them to put it on
+    /// record: twice as long in all. Default 20 intervals; 1 interval to 1 h.
     pub fn leave_timeout(mut self, longest: Duration) -> Self {
         self.leave_timeout = Some(longest);
         self

@@ -75,7 +75,9 @@
 //! 3. hand in the command, if there was one;
 //! 4. if the time has come, [`core::Node::handle_timeout`];
 //! 5. send what [`core::Node::poll_transmit`] writes, until there is nothing left;
-//! 6. pass on what [`core::Node::poll_event`] returns, until there is nothing left.
+//! 6. pass on what [`core::Node::poll_event`] returns, until there is nothing left;
+//! 7. look whether it has come to an end: [`core::Node::end`], for good, or [`core::Node::over`], and another life has to begin.
+//!    Events say so too, but may be lost.
 //!
 //! # Features
 //!

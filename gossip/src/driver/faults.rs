@@ -36,9 +36,9 @@ pub struct Fault {
     pub burst: f64,
     /// Probability that a datagram arrives twice, 0 to 1.
     pub duplicate: f64,
-    /// How long every datagram takes.
+    /// How long every datagram takes; beyond a day it is cut to that.
     pub delay: Duration,
-    /// By how much `delay` varies, up and down. Order is kept.
+    /// By how much `delay` varies, up and down; beyond a day it is cut to that. Order is kept.
     pub jitter: Duration,
     /// Every datagram of this number overtakes the one before it, if that is still under way: `delay` has to be longer
     /// than the time between two datagrams. 0: none does.
@@ -183,11 +183,14 @@ impl Emulator {
     }
 }
 
+/// Added to a moment, it still makes one.
+const DELAY_MAX: Duration = Duration::from_secs(24 * 3600);
+
 fn netem_config(fault: &Fault, seed: u64) -> NetemConfig {
     let probability = |p: f64| Probability::new(p.clamp(0.0, 1.0) as f32);
     let config = NetemConfig::new()
-        .latency(fault.delay)
-        .jitter(fault.jitter)
+        .latency(fault.delay.min(DELAY_MAX))
+        .jitter(fault.jitter.min(DELAY_MAX))
         .duplicate(probability(fault.duplicate))
         .seed(seed);
     let config = match fault.overtake {
@@ -255,6 +258,16 @@ mod tests {
         assert_eq!(emulator.poll(Direction::In, due - Duration::from_nanos(1)), None);
         assert_eq!(emulator.poll(Direction::In, due), Some((peer(1), b"late".to_vec())));
         assert_eq!(emulator.due(), None);
+    }
+
+    #[test]
+    fn a_delay_without_end_is_no_reason_to_stop() {
+        let faults = LinkFaults::new(1);
+        faults.set(Direction::Out, None, Fault { delay: Duration::MAX, ..Fault::default() });
+        let before = Instant::now();
+        let mut emulator = Emulator::new(faults);
+        assert!(emulator.take(Direction::Out, peer(1), b"late"));
+        assert!(emulator.due().is_some_and(|due| due >= before + DELAY_MAX));
     }
 
     #[test]
