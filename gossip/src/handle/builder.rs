@@ -19,8 +19,8 @@ use crate::{BootId, Config, ConfigBuilder, Identity, Incarnation, Metadata, Node
 
 /// Commands that may wait for the task; beyond that callers wait.
 const COMMANDS_MAX: usize = 64;
-/// The least room that a subscriber has for events unless less is asked for, and the most.
-const EVENTS_MIN: usize = 1024;
+/// The room that a subscriber has for events if nothing else is asked for, and the most.
+const EVENTS: usize = 1024;
 const EVENTS_MAX: usize = 1 << 20;
 
 /// Describes a node before it starts. Made by [`Node::builder`]; nothing is checked before [`start`](Self::start).
@@ -34,8 +34,7 @@ pub struct Builder {
     seeds: Vec<String>,
     data_dir: Option<PathBuf>,
     metadata: Vec<(String, String)>,
-    /// None: as many as the core may tell at once.
-    event_buffer: Option<usize>,
+    event_buffer: usize,
     on_eviction: OnEviction,
     abandon_founding: bool,
     #[cfg(feature = "faults")]
@@ -57,7 +56,7 @@ impl Builder {
             seeds: Vec::new(),
             data_dir: None,
             metadata: Vec::new(),
-            event_buffer: None,
+            event_buffer: EVENTS,
             on_eviction: OnEviction::default(),
             abandon_founding: false,
             #[cfg(feature = "faults")]
@@ -170,11 +169,13 @@ impl Builder {
         self
     }
 
-    /// How many events wait for each subscriber before the oldest are lost. Default
-    /// [`events_max`](ConfigBuilder::events_max), but at least 1024: one round of the node may tell as many at once. 1 to
-    /// 1,048,576, rounded up to a power of two; room for all of them is taken at the start.
+    /// How many events wait for each subscriber before the oldest are lost. Default 1024. 1 to 1,048,576, rounded up to a power
+    /// of two; room for all of them is taken at the start.
+    ///
+    /// One round of the node may tell [`events_max`](ConfigBuilder::events_max) at once, in clusters of more than a thousand
+    /// nodes, say: with as much room here nobody who reads at once loses any.
     pub fn event_buffer(mut self, events: usize) -> Self {
-        self.event_buffer = Some(events.clamp(1, EVENTS_MAX));
+        self.event_buffer = events.clamp(1, EVENTS_MAX);
         self
     }
 
@@ -236,9 +237,8 @@ impl Builder {
 
         let resolved = seeds.resolve_some().await;
 
-        let event_buffer = self.event_buffer.unwrap_or(config.events_max.clamp(EVENTS_MIN, EVENTS_MAX));
         let (commands, commands_end) = mpsc::channel(COMMANDS_MAX);
-        let (events_end, first_events) = broadcast::channel(event_buffer);
+        let (events_end, first_events) = broadcast::channel(self.event_buffer);
         let (status_end, status) = watch::channel(Status::default());
         let events = events_end.downgrade();
         let board = Arc::new(Board::new());

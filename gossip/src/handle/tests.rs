@@ -106,9 +106,10 @@ async fn another_life_calls_where_seeds_are_now() {
 
 /// One round may tell as many events as the core keeps.
 #[tokio::test]
-async fn a_subscriber_has_room_for_what_one_round_tells() {
+async fn a_subscriber_with_room_for_what_one_round_tells_loses_nothing() {
     const COUNT: usize = 3000;
-    let node = builder().configure(|c| c.events_max(COUNT)).start().await.expect("starts");
+    let node = builder().configure(|c| c.events_max(COUNT)).event_buffer(COUNT);
+    let node = node.start().await.expect("starts");
     let mut events = node.events();
     refuse(&node, std::iter::repeat_n(Refusal::Full, COUNT)).await;
     let mut read = 0;
