@@ -117,7 +117,7 @@ fn voters_change_further() {
         return;
     }
     for order in [THERE_AGAIN, THERE_AND_BACK] {
-        far(&format!("change, one voter for another, {order:?}"), apart(order));
+        check(&format!("change, one voter for another, {order:?}"), apart(order));
     }
     for order in [THERE, THERE_SUSPENDED, THERE_MEANWHILE] {
         let restarts = Scope { restarts: true, ..apart(order) };
