@@ -270,7 +270,7 @@ impl Node {
         }
     }
 
-    /// Answers a newcomer with this node's record and some others', in no more bytes than it sent.
+    /// Answers somebody with this node's record and some others', in at most so many bytes: a newcomer in no more than it sent.
     fn welcome(&mut self, to: SocketAddr, tag: Tag, len_max: usize) {
         let mut buf = [0; DATAGRAM_MAX];
         let head = Head::Welcome { observed: to };

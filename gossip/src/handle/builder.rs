@@ -153,7 +153,8 @@ impl Builder {
     /// The size of the socket's buffers, in bytes. Default 4 MiB; the system may grant less (on Linux see
     /// `net.core.rmem_max`).
     ///
-    /// 4 KiB to 2 GiB less one byte; anything else is refused when the node starts. It should hold what arrives during the longest pause of the process that is to pass unnoticed.
+    /// 4 KiB to 2 GiB less one byte; anything else is refused when the node starts. It should hold what arrives during the longest
+    /// pause of the process that is to pass unnoticed.
     pub fn socket_buffer(mut self, bytes: usize) -> Self {
         self.socket.buffer = bytes;
         self
