@@ -268,6 +268,54 @@ async fn a_disk_that_hangs_holds_up_the_end_but_not_the_address() {
     assert!(matches!(soon("the end", end).await.expect("no panic"), StopReason::Shutdown));
 }
 
+/// I2, section 14: others hear of a life only after it has been written down. Else a node whose power fails in between comes back as
+/// somebody that they know already.
+#[cfg(unix)]
+#[tokio::test]
+async fn nobody_hears_of_a_life_that_is_not_on_the_disk() {
+    let seed = std::net::UdpSocket::bind("127.0.0.1:0").expect("a free port");
+    seed.set_nonblocking(true).expect("a socket");
+    let heard = || seed.recv(&mut [0; 2048]).is_ok();
+    let disk = tempfile::tempdir().expect("a directory");
+    let life = builder("one", &[seed.local_addr().expect("bound")]).data_dir(disk.path());
+    let hung = Hung::new(disk.path());
+    let (tell, told) = std::sync::mpsc::channel();
+    let read = std::thread::spawn({
+        let (path, tell) = (hung.0.clone(), tell.clone());
+        move || {
+            // Waits until somebody opens it to write.
+            let mut written = std::fs::File::open(path).expect("is there");
+            tell.send("is being written").expect("listens");
+            std::io::copy(&mut written, &mut std::io::sink())
+        }
+    });
+    let start = std::thread::spawn({
+        let life = life.clone();
+        move || {
+            let started = tokio::runtime::Runtime::new().expect("a runtime").block_on(life.start());
+            tell.send("has returned").expect("listens");
+            started.map(drop)
+        }
+    });
+    for _ in 0..2 {
+        let what = told.recv_timeout(Duration::from_secs(30)).expect("it is written, and that fails");
+        assert!(!heard(), "it {what}");
+    }
+    // What is a pipe cannot be synced, and so has not been written.
+    let started = start.join().expect("no panic");
+    assert!(matches!(started, Err(StartError::Storage(_))), "{started:?}");
+    read.join().expect("no panic").expect("a pipe");
+    drop(hung);
+    std::fs::remove_file(disk.path().join("state.tmp")).expect("was there");
+    let _node = life.start().await.expect("starts");
+    soon("a call", async {
+        while !heard() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
 #[cfg(feature = "faults")]
 mod faults {
     use super::*;

@@ -97,6 +97,29 @@ fn verdicts_go_first() {
     assert_eq!(voter.proposal(1), Some(acquire(1, voter.owner())));
 }
 
+/// Who is well again is not kept waiting by others who are not.
+#[test]
+fn a_restoration_goes_before_a_suspension() {
+    let mut voter = voter(&[subject("y", 1)]);
+    voter.follow(&Delta::Suspend(subjects("z", 1)));
+    voter.outputs();
+    voter.wait(MS);
+    let asked = voter.said();
+    voter.hold_back();
+    for message in asked {
+        let Message::Ask { question, subject } = message else { continue };
+        let opinion = if subject.id == id("z") { Opinion::Trust } else { Opinion::Suspect };
+        for from in 2..=3 {
+            let subject = subject.clone();
+            voter.hear(from, Message::Answer { question, subject, opinion });
+        }
+    }
+    for expected in [Delta::Restore(subject("z", 1)), Delta::Suspend(subjects("y", 1))] {
+        assert_eq!(voter.proposal(1).as_ref(), Some(&expected));
+        voter.follow(&expected);
+    }
+}
+
 /// A verdict needs several views, and any grant in between would make its ballots void.
 #[test]
 fn each_grant_waits_one_ballot_timeout_for_a_verdict_that_is_pending() {
