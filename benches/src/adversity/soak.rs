@@ -57,7 +57,7 @@ fn play(stage: &mut Stage) -> anyhow::Result<()> {
         stage.settle()?;
         // In peace nobody loses it.
         if let Some(held_by) = holder(stage.log()) {
-            stage.tell(held_by, "release lock");
+            stage.give_back_lease(held_by);
         }
         stage.measure("soak");
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use fencing_gate::{FencingGate, Token};
 
 use super::Judgement;
-use crate::adversity::observe::{Deed, LeaseState, Line, Log, name};
+use crate::adversity::observe::{Deed, LeaseState, Line, Log, What, name};
 
 /// A holder's handle is void at a moment of its own clock, and its line about that comes a little later, later still on a
 /// busy machine. Only an overlap longer than this is a fact of the lease and not of the pipe.
@@ -19,8 +19,6 @@ pub(super) struct Hold {
     token: Option<u64>,
     pub(super) from: f64,
     pub(super) until: f64,
-    /// It was given back: the handle ended with the request, and the line came when that had been decided.
-    given_back: bool,
 }
 
 pub(super) fn one_holder(log: &Log) -> Judgement {
@@ -64,22 +62,23 @@ pub(super) fn holds(log: &Log) -> Vec<Hold> {
     let mut open = Open::new();
     let mut asleep: BTreeMap<(usize, String), ()> = BTreeMap::new();
     let mut holds = Vec::new();
-    let mut close = |open: &mut Open, key: (usize, String), until: f64, given_back: bool| {
+    let mut close = |open: &mut Open, key: (usize, String), until: f64| {
         if let Some((from, token)) = open.remove(&key) {
-            holds.push(Hold { by: key.0, name: key.1, token, from, until, given_back });
+            holds.push(Hold { by: key.0, name: key.1, token, from, until });
         }
     };
     for entry in &log.entries {
-        use crate::adversity::observe::What;
         match &entry.what {
             What::Said { by, line: Line::Lease { name, state, token }, .. } => {
                 let key = (*by, name.clone());
                 asleep.remove(&key);
                 match state {
                     LeaseState::Granted => _ = open.entry(key).or_insert((entry.at, Some(*token))),
-                    _ => close(&mut open, key, entry.at, *state == LeaseState::Released),
+                    _ => close(&mut open, key, entry.at),
                 }
             }
+            // That it has been given back is said when it has been decided and the news has come; nobody may use it until then.
+            What::GivesBack { node, lease } => close(&mut open, (*node, lease.clone()), entry.at),
             What::Did(
                 Deed::Killed(node) | Deed::Dismissed(node) | Deed::Ended(node) | Deed::Stopped(node),
             ) => {
@@ -89,7 +88,7 @@ pub(super) fn holds(log: &Log) -> Vec<Hold> {
                     if stopped {
                         asleep.insert(key.clone(), ());
                     }
-                    close(&mut open, key, entry.at, false);
+                    close(&mut open, key, entry.at);
                 }
                 if !stopped {
                     asleep.retain(|(by, _), ()| by != node);
@@ -107,7 +106,7 @@ pub(super) fn holds(log: &Log) -> Vec<Hold> {
     }
     let rest: Vec<_> = open.keys().cloned().collect();
     for key in rest {
-        close(&mut open, key, log.end(), false);
+        close(&mut open, key, log.end());
     }
     holds
 }
@@ -125,8 +124,7 @@ pub(super) fn gate_refuses_nobody(log: &Log) -> Judgement {
     for hold in holds(log) {
         // Refusing one that has slept is what a gate is for.
         let Some(token) = hold.token else { continue };
-        let until = if hold.given_back { (hold.until - LINE_DELAY_S).max(hold.from) } else { hold.until };
-        let writes = ((until - hold.from) / WRITE_S).floor() as usize;
+        let writes = ((hold.until - hold.from) / WRITE_S).floor() as usize;
         let times = (0..=writes).map(|i| (hold.from + i as f64 * WRITE_S, token, hold.by));
         passages.entry(hold.name).or_default().extend(times);
     }
@@ -311,6 +309,24 @@ mod tests {
         log.did(12.0, Deed::Mark("end"));
         let Judgement::Broken(why) = one_holder(&log) else { panic!("n1 and n3") };
         assert!(why.starts_with("n3 and n1") || why.starts_with("n1 and n3"), "{why}");
+    }
+
+    /// The news that it has been decided may be lost again and again on the way to whoever gave it back.
+    #[test]
+    fn who_has_given_it_back_holds_nothing_however_late_it_says_so() {
+        for told in [true, false] {
+            let mut log = healthy(3);
+            log.lease(5.0, 0, 1, Granted);
+            if told {
+                log.push(6.0, What::GivesBack { node: 0, lease: "lock".into() });
+            }
+            log.lease(6.1, 1, 3, Granted);
+            log.lease(7.5, 0, 1, Released);
+            log.did(9.0, Deed::Mark("end"));
+            for judgement in [one_holder(&log), gate_refuses_nobody(&log)] {
+                assert_eq!(judgement.is_broken(), !told, "{judgement:?}");
+            }
+        }
     }
 
     #[test]

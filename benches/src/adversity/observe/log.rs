@@ -45,6 +45,11 @@ pub(crate) enum What {
         node: usize,
         datagrams: u64,
     },
+    /// A node was told to give a lease back.
+    GivesBack {
+        node: usize,
+        lease: String,
+    },
     /// A write to the disk on which the nodes keep their state, by the harness, took long.
     DiskTook {
         seconds: f64,

@@ -26,6 +26,7 @@ pub(super) fn packed(log: &Log) -> anyhow::Result<Vec<u8>> {
             What::Dropped { node, datagrams } => {
                 json!({ "at": at, "node": name(*node), "dropped": datagrams })
             }
+            What::GivesBack { node, lease } => json!({ "at": at, "gives_back": lease, "by": name(*node) }),
             What::DiskTook { seconds } => json!({ "at": at, "disk_took_s": seconds }),
             What::BareLoops(BareLoops { count, loop_percent, node_percent }) => json!({
                 "at": at,

@@ -48,7 +48,7 @@ fn clock_step(stage: &mut Stage) -> anyhow::Result<()> {
     stage.wait(STANDS_S);
     stage.step_clock(VOTER, STEP_S)?;
     stage.wait(STANDS_S);
-    stage.tell(client, "release lock");
+    stage.give_back_lease(client);
     hand_to(stage, VOTER)?;
     stage.wait(STANDS_S);
     stage.step_clock(VOTER, 0)?;

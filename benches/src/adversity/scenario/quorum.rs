@@ -166,7 +166,7 @@ fn lease_kills(stage: &mut Stage) -> anyhow::Result<()> {
         }
         if now >= next_release {
             if let Some(held_by) = holder(stage.log()) {
-                stage.tell(held_by, "release lock");
+                stage.give_back_lease(held_by);
             }
             next_release = now + stage.rng.random_range(0.5..3.0);
         }
@@ -185,7 +185,7 @@ fn lease_kills(stage: &mut Stage) -> anyhow::Result<()> {
     }
     // Whoever has it now may have had it from before.
     if let Some(held_by) = holder(stage.log()) {
-        stage.tell(held_by, "release lock");
+        stage.give_back_lease(held_by);
     }
     stage.wait(5.0);
     Ok(())

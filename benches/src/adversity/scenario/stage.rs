@@ -325,6 +325,12 @@ impl Stage {
         }
     }
 
+    /// Has one give back the lease that it holds.
+    pub(crate) fn give_back_lease(&mut self, node: usize) {
+        self.log.push(self.fleet.elapsed(), What::GivesBack { node, lease: "lock".into() });
+        self.fleet.tell(node, "release lock");
+    }
+
     /// Waits until a contender has its turn, and lets it keep the lease from then on.
     pub(crate) fn let_keep_lease(&mut self, node: usize) {
         self.contest.let_keep(node);
@@ -338,7 +344,7 @@ impl Stage {
         }
         let running = self.fleet.in_state(State::Running);
         if let Some(holder) = self.contest.due(self.fleet.elapsed(), &running) {
-            self.fleet.tell(holder, "release lock");
+            self.give_back_lease(holder);
         }
     }
 
