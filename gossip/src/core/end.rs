@@ -6,7 +6,7 @@ use super::Node;
 use super::event::Refusal;
 use super::identity::Incarnation;
 use super::leave::Phase;
-use super::quorum::{Epoch, Standing};
+use super::quorum::{Epoch, Gone, Standing};
 
 /// How a node has stopped for good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,8 +82,9 @@ impl Node {
         }
         let refused = self.objections.highest;
         if self.quorum.standing() == Standing::Evicted {
-            let own = self.identity.incarnation;
-            let highest = refused.map_or(own, |over| over.highest.max(own));
+            // The one on record may be a much later life, of which this disk knew nothing.
+            let known = [self.gone().map(|gone| gone.incarnation), refused.map(|over| over.highest)];
+            let highest = known.into_iter().flatten().fold(self.identity.incarnation, Incarnation::max);
             return Some(Over { highest, why: Why::Evicted { epoch: self.gone_in() } });
         }
         refused.map(|over| match over.why {
@@ -101,8 +102,12 @@ impl Node {
 
     /// The view that has this life on record as over, if the one that is stored says so.
     fn gone_in(&self) -> Option<Epoch> {
-        let gone = self.quorum.view()?.gone.get(&self.identity.id).copied()?;
-        (self.identity.incarnation <= gone.incarnation).then_some(gone.epoch)
+        self.gone().filter(|gone| self.identity.incarnation <= gone.incarnation).map(|gone| gone.epoch)
+    }
+
+    /// The last end on record of this name.
+    fn gone(&self) -> Option<Gone> {
+        self.quorum.view()?.gone.get(&self.identity.id).copied()
     }
 
     /// Somebody does not take this life in. It matters if it is about this incarnation or a higher one.

@@ -102,22 +102,36 @@ fn one_that_leaves_begins_no_other_life_and_says_how_it_ended() {
     assert!(node.is_rewound(), "the disk is none the better for that");
 }
 
+/// Its disk is older than the life on record: each next life but the one above that would be over as it begins.
+#[test]
+fn the_next_life_begins_above_the_one_on_record() {
+    let mut node = node(&[], Some(view_with(Some(1_000))));
+    node.handle_timeout(Now::from(NOW));
+    let why = Why::Evicted { epoch: Some(epoch(4)) };
+    assert_eq!(node.over(), Some(Over { highest: incarnation(1_000), why }));
+}
+
+/// A view that has a life of this node on record as over, or does not.
+fn view_with(gone: Option<u64>) -> View {
+    let mut voters = Voters::default();
+    for number in 1..=3 {
+        let name = NodeId::new(format!("v{number}")).expect("a name");
+        assert!(voters.insert(StorageId([10 + number; 16]), name));
+    }
+    let mut view = Founders { voters, vouch_for: VouchFor::clamped(Duration::from_secs(1)) }.view();
+    view.epoch = epoch(9);
+    if let Some(number) = gone {
+        let gone = Gone { incarnation: incarnation(number), cause: Cause::Dead, epoch: epoch(4) };
+        assert!(view.gone.insert(NodeId::new("n1").expect("a name"), gone));
+    }
+    view
+}
+
 /// The view in which it is gone, whichever is stored now; and none if only others say so.
 #[test]
 fn an_eviction_is_told_with_the_view_that_decided_it() {
-    for (gone, expected) in [(true, Some(epoch(4))), (false, None)] {
-        let mut voters = Voters::default();
-        for number in 1..=3 {
-            let name = NodeId::new(format!("v{number}")).expect("a name");
-            assert!(voters.insert(StorageId([10 + number; 16]), name));
-        }
-        let mut view = Founders { voters, vouch_for: VouchFor::clamped(Duration::from_secs(1)) }.view();
-        view.epoch = epoch(9);
-        if gone {
-            let gone = Gone { incarnation: incarnation(3), cause: Cause::Dead, epoch: epoch(4) };
-            assert!(view.gone.insert(NodeId::new("n1").expect("a name"), gone));
-        }
-        let mut node = node(&[], Some(view));
+    for (gone, expected) in [(Some(3), Some(epoch(4))), (None, None)] {
+        let mut node = node(&[], Some(view_with(gone)));
         refuse(&mut node, Refusal::Incarnation { highest: incarnation(3) });
         let why = Why::Evicted { epoch: expected };
         assert_eq!(node.over(), Some(Over { highest: incarnation(3), why }));

@@ -339,6 +339,31 @@ fn a_snapshot_that_is_being_read_is_not_swapped_for_another() {
     assert!(newer > first, "whoever begins is given a newer one");
 }
 
+/// L4: whoever has taken a whole view has no steps, and what it was serving before is of no use to those who have that.
+#[test]
+fn nobody_is_served_the_view_that_it_has() {
+    let (old, new) = (later(100, None), later(101, None));
+    let mut server = Bench::new("b", 2, 1);
+    hear_part(&mut server, 1, &old, 0, 1000);
+    assert_eq!(served(&mut server, None).map(|(epoch, ..)| epoch), Some(old.epoch));
+    hear_part(&mut server, 1, &new, 0, 1000);
+    assert_eq!(epoch(&server), Some(new.epoch));
+    server.said();
+    for _ in 0..3 {
+        server.hear(3, Message::Fetch { after: Some(old.epoch), snapshot: None });
+        let offered: Vec<Epoch> = server
+            .said()
+            .into_iter()
+            .filter_map(|message| match message {
+                Message::Snapshot { epoch, .. } => Some(epoch),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(offered, [new.epoch]);
+        server.wait(1000 * MS);
+    }
+}
+
 /// Section 13: the last steps are kept, also by whoever is offered a whole view that would end it, and waits.
 #[test]
 fn a_whole_view_that_is_not_taken_costs_no_steps() {

@@ -194,7 +194,7 @@ impl<R: Register> Quorum<R> {
         let serving = self.catchup.serving.as_ref().map(|serving| serving.epoch);
         match snapshot {
             Some((epoch, at)) if Some(epoch) == serving && Some(epoch) > after => {
-                self.send_part(to, &view, at);
+                self.send_part(to, &view, after, at);
             }
             _ => self.serve(to, after),
         }
@@ -216,7 +216,7 @@ impl<R: Register> Quorum<R> {
             .cloned()
             .collect();
         if next.is_none() || steps.first().map(|step| step.epoch) != next {
-            self.send_part(to, &view, 0);
+            self.send_part(to, &view, after, 0);
             return;
         }
         for Step { epoch, before, delta } in steps {
@@ -231,13 +231,16 @@ impl<R: Register> Quorum<R> {
         Some(Message::Decided { epoch, before, delta })
     }
 
-    fn send_part(&mut self, to: Recipient, view: &View, at: u32) {
+    /// Sends some of a whole view to somebody who has that of `after`.
+    fn send_part(&mut self, to: Recipient, view: &View, after: Option<Epoch>, at: u32) {
         let now = self.now.boot;
         // Steps lead on from a snapshot, as long as enough of them are kept. One that is being read stays the same to its end: it
         // would never be read whole while views come faster than that.
         let near =
             |s: &Serving| view.epoch.get().saturating_sub(s.epoch.get()) < Catchup::STEPS_MAX as u64 / 2;
-        let good = |s: &Serving| now < s.until && (at != 0 || near(s));
+        // Whoever has it already is helped by a later one only.
+        let helps = |s: &Serving| at != 0 || near(s) && Some(s.epoch) > after;
+        let good = |s: &Serving| now < s.until && helps(s);
         if !self.catchup.serving.as_ref().is_some_and(good) {
             let whole = wire::pack(view);
             self.catchup.serving = Some(Serving { epoch: view.epoch, hash: self.hash, whole, until: now });
