@@ -35,6 +35,18 @@ impl Bench {
         }
     }
 
+    /// What this voter has asked both others answer so, if they do.
+    fn answered(&mut self, asked: Vec<Message>, think: impl Fn(&Subject) -> Option<Opinion>) {
+        for message in asked {
+            let Message::Ask { question, subject } = message else { continue };
+            for from in 2..=3 {
+                if let Some(opinion) = think(&subject) {
+                    self.hear(from, Message::Answer { question, subject: subject.clone(), opinion });
+                }
+            }
+        }
+    }
+
     fn request(&mut self, number: u64, wish: Wish) {
         let owner = self.owner();
         self.hear(8, Message::Request { owner, number, wish });
@@ -77,13 +89,7 @@ fn verdicts_go_first() {
     voter.request(1, Wish::Acquire { lease: lease() });
     voter.request(2, Wish::Change { voters: names, since });
     voter.hear(4, Message::Enlisted { name: id("d") });
-    for message in asked {
-        let Message::Ask { question, subject } = message else { continue };
-        for from in (2..=3).filter(|_| subject.id == id("y")) {
-            let (subject, opinion) = (subject.clone(), Opinion::Suspect);
-            voter.hear(from, Message::Answer { question, subject, opinion });
-        }
-    }
+    voter.answered(asked, |subject| (subject.id == id("y")).then_some(Opinion::Suspect));
     voter.certify(&subject("z", 1));
     for expected in [Delta::Evict(subjects("z", 1)), Delta::Suspend(subjects("y", 1))] {
         assert_eq!(voter.proposal(1).as_ref(), Some(&expected));
@@ -106,14 +112,9 @@ fn a_restoration_goes_before_a_suspension() {
     voter.wait(MS);
     let asked = voter.said();
     voter.hold_back();
-    for message in asked {
-        let Message::Ask { question, subject } = message else { continue };
-        let opinion = if subject.id == id("z") { Opinion::Trust } else { Opinion::Suspect };
-        for from in 2..=3 {
-            let subject = subject.clone();
-            voter.hear(from, Message::Answer { question, subject, opinion });
-        }
-    }
+    voter.answered(asked, |subject| {
+        Some(if subject.id == id("z") { Opinion::Trust } else { Opinion::Suspect })
+    });
     for expected in [Delta::Restore(subject("z", 1)), Delta::Suspend(subjects("y", 1))] {
         assert_eq!(voter.proposal(1).as_ref(), Some(&expected));
         voter.follow(&expected);
