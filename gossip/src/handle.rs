@@ -43,6 +43,8 @@ struct Shared {
     id: NodeId,
     addr: SocketAddr,
     commands: mpsc::Sender<Command>,
+    /// Whether the node is to stop.
+    ending: watch::Sender<bool>,
     /// Weak, so that subscribers see the end when the task drops its own.
     events: broadcast::WeakSender<Event>,
     /// The subscription that began before the task did.
@@ -346,6 +348,7 @@ impl Node {
     ///
     /// Dropping the future leaves open whether the node stops.
     pub async fn shutdown(&self) -> StopReason {
+        self.shared.ending.send_replace(true);
         // It can only fail if the task is gone.
         _ = self.shared.commands.send(Command::Shutdown).await;
         self.stopped().await

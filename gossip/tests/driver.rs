@@ -7,7 +7,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use gossip::{
-    Builder, Event, Events, Farewell, Incarnation, Node, NodeError, NodeId, Opinion, StartError, StopReason,
+    Builder, Event, Events, Farewell, Incarnation, Node, NodeError, NodeId, Opinion, Refusal, StartError,
+    StopReason,
 };
 
 /// Far more than anything here takes, even on a machine that is busy with something else.
@@ -256,16 +257,64 @@ async fn a_disk_that_hangs_holds_up_the_end_but_not_the_address() {
         let node = node.clone();
         async move { node.shutdown().await }
     });
+    free(addr).await;
+    soon("the lease to be given back", lease.release()).await;
+    let early = tokio::time::timeout(Duration::from_millis(50), &mut end).await;
+    assert!(early.is_err(), "the directory is still locked");
+    drop(hung);
+    assert!(matches!(soon("the end", end).await.expect("no panic"), StopReason::Shutdown));
+}
+
+#[cfg(unix)]
+async fn free(addr: SocketAddr) {
     soon("the address", async {
         while std::net::UdpSocket::bind(addr).is_err() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     })
     .await;
-    let early = tokio::time::timeout(Duration::from_millis(50), &mut end).await;
-    assert!(early.is_err(), "the directory is still locked");
-    drop(hung);
-    assert!(matches!(soon("the end", end).await.expect("no panic"), StopReason::Shutdown));
+}
+
+/// Its disk is older than what others know of it, and hangs while it is to begin another life: that is written first. Whether it
+/// is told to stop or nobody has a handle on it any more.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_node_whose_next_life_hangs_can_be_stopped() {
+    for told in [true, false] {
+        let one = start("one", &[]).await;
+        let disk = tempfile::tempdir().expect("a directory");
+        let two = || builder("two", &[one.addr()]).data_dir(disk.path());
+        let lived = two().start().await.expect("starts");
+        let (backup, state) = (std::fs::read(disk.path().join("state")), disk.path().join("state"));
+        soon("the end", lived.shutdown()).await;
+        let lived = two().start().await.expect("starts");
+        joined(&mut lived.events(), "one").await;
+        soon("the end", lived.shutdown()).await;
+        std::fs::write(&state, backup.expect("a state")).expect("put back");
+
+        let back = two().start().await.expect("starts");
+        let hung = Hung::new(disk.path());
+        let (addr, mut events) = (back.addr(), back.events());
+        soon("a refusal", async {
+            while !matches!(events.next().await, Some(Event::Refused { reason: Refusal::Rewound { .. }, .. }))
+            {
+            }
+        })
+        .await;
+        // For the life to come, and so never answered.
+        let early = tokio::time::timeout(Duration::from_millis(50), back.identity()).await;
+        assert!(early.is_err(), "the next life has begun: {early:?}");
+        if told {
+            let end = tokio::spawn(async move { back.shutdown().await });
+            free(addr).await;
+            assert!(!end.is_finished(), "the directory is still locked");
+            drop(hung);
+            assert!(matches!(soon("the end", end).await.expect("no panic"), StopReason::Shutdown));
+        } else {
+            drop(back);
+            free(addr).await;
+        }
+    }
 }
 
 /// I2, section 14: others hear of a life only after it has been written down. Else a node whose power fails in between comes back as

@@ -11,7 +11,8 @@ use super::storage::Storage;
 use crate::core::quorum::Durable;
 use crate::{Incarnation, StorageId};
 
-type Written = (Box<Storage>, Result<(), StorageError>);
+/// The storage again, and what came of it: a life, if one was to begin.
+type Written = (Box<Storage>, Result<Option<Incarnation>, StorageError>);
 
 /// The storage, or the write that has it.
 #[derive(Debug, Default)]
@@ -40,16 +41,29 @@ impl Keeper {
 
     /// Begins a write. The core asks for one at a time.
     pub(super) fn begin(&mut self, durable: Durable) {
-        if let Self::Idle(mut storage) = std::mem::take(self) {
-            *self = Self::Writing(spawn_blocking(move || {
-                let outcome = storage.keep(durable);
-                (storage, outcome)
-            }));
+        if let Self::Idle(storage) = std::mem::take(self) {
+            *self = Self::write(storage, |storage| storage.keep(durable).map(|()| None));
         }
     }
 
-    /// The outcome of the write under way, once it is known.
+    /// A disk can take its time, and other tasks must not wait for it.
+    fn write(
+        mut storage: Box<Storage>,
+        write: impl FnOnce(&mut Storage) -> Result<Option<Incarnation>, StorageError> + Send + 'static,
+    ) -> Self {
+        Self::Writing(spawn_blocking(move || {
+            let outcome = write(&mut storage);
+            (storage, outcome)
+        }))
+    }
+
+    /// Whether the write under way went well, once that is known.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        self.poll_outcome(cx).map(|outcome| outcome.is_ok())
+    }
+
+    /// The outcome of the write under way, once it is known.
+    fn poll_outcome(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Incarnation>, Failed>> {
         let Self::Writing(write) = self else { return Poll::Pending };
         match Pin::new(write).poll(cx) {
             Poll::Pending => Poll::Pending,
@@ -59,11 +73,11 @@ impl Keeper {
                     let source = std::error::Error::source(error).map(ToString::to_string);
                     tracing::error!(%error, source, "gossip.storage_failed");
                 }
-                Poll::Ready(outcome.is_ok())
+                Poll::Ready(outcome.map_err(Failed::Storage))
             }
             Poll::Ready(Err(_)) => {
                 *self = Self::Lost;
-                Poll::Ready(false)
+                Poll::Ready(Err(Failed::Lost))
             }
         }
     }
@@ -76,10 +90,11 @@ impl Keeper {
         None
     }
 
-    /// Begins another life above `seen`: on the disk, if there is one, and if that has been rewound, as another disk.
+    /// Begins another life above `seen`: on the disk, if there is one, and if that has been rewound, as another disk. If nobody
+    /// waits for it to the end it may have begun, and the write goes on.
     pub(super) async fn next_life(&mut self, seen: Incarnation, rewound: bool) -> Result<NextLife, Failed> {
         self.settle().await;
-        let mut storage = match std::mem::replace(self, Self::Lost) {
+        let storage = match std::mem::replace(self, Self::Lost) {
             Self::Idle(storage) => storage,
             Self::None => {
                 *self = Self::None;
@@ -88,19 +103,13 @@ impl Keeper {
             // It counts nothing any more, so that a life above the last would look like one of an older state of it.
             Self::Lost | Self::Writing(_) => return Err(Failed::Lost),
         };
-        // A disk can take its time, and other tasks must not wait for it.
-        let write = move || {
-            let next = match rewound {
-                true => storage.renounce(seen.get()),
-                false => storage.next_incarnation(seen.get()),
-            };
-            (storage, next)
-        };
-        let Ok((storage, next)) = spawn_blocking(write).await else { return Err(Failed::Lost) };
-        let id = storage.id();
-        *self = Self::Idle(storage);
-        let incarnation = next.map_err(Failed::Storage)?;
-        Ok(NextLife { incarnation, storage: Some(id) })
+        *self = Self::write(storage, move |storage| match rewound {
+            true => storage.renounce(seen.get()).map(Some),
+            false => storage.next_incarnation(seen.get()).map(Some),
+        });
+        let begun = std::future::poll_fn(|cx| self.poll_outcome(cx)).await?;
+        let (Some(incarnation), Self::Idle(storage)) = (begun, &*self) else { return Err(Failed::Lost) };
+        Ok(NextLife { incarnation, storage: Some(storage.id()) })
     }
 }
 

@@ -26,4 +26,4 @@ mod task;
 pub(crate) mod udp;
 
 pub use task::OnEviction;
-pub(crate) use task::{Command, Launch, Status, start};
+pub(crate) use task::{Command, Handles, Launch, Status, start};

@@ -64,8 +64,18 @@ pub(crate) enum Command {
     Seeds(Vec<SocketAddr>),
     /// To look at the handles: one of them has died. And to say when that has been done.
     Settle(Option<oneshot::Sender<()>>),
-    /// To stop at once.
+    /// To stop at once: `Handles::ending` says so too.
     Shutdown,
+}
+
+/// What comes from the handles.
+#[derive(Debug)]
+pub(crate) struct Handles {
+    /// Weak, for those that answer with a command: the task must not keep itself alive.
+    pub(crate) commander: mpsc::WeakSender<Command>,
+    pub(crate) commands: mpsc::Receiver<Command>,
+    /// Whether it is to stop, for when commands are not read. It is also to stop once nobody can say so any more.
+    pub(crate) ending: watch::Receiver<bool>,
 }
 
 pub(crate) type Call = Box<dyn FnOnce(&mut Core, Now) + Send>;
@@ -105,7 +115,7 @@ pub(crate) struct Launch {
 /// Starts the task, with its ends of the channels to the handles.
 pub(crate) fn start(
     launch: Launch,
-    commands: (mpsc::WeakSender<Command>, mpsc::Receiver<Command>),
+    handles: Handles,
     events: broadcast::Sender<Event>,
     status: watch::Sender<Status>,
 ) -> Result<(), StartError> {
@@ -142,10 +152,9 @@ pub(crate) fn start(
         resolved: launch.resolved,
         keeper,
         on_eviction: launch.on_eviction,
-        leases: Leases::new(launch.board, commands.0.clone()),
+        leases: Leases::new(launch.board, handles.commander.clone()),
         rng_seed,
-        commands: commands.1,
-        commander: commands.0,
+        handles,
         events,
         status,
         seen_revision: 0,
@@ -175,9 +184,7 @@ struct Task {
     on_eviction: OnEviction,
     leases: Leases,
     rng_seed: u64,
-    commands: mpsc::Receiver<Command>,
-    /// For lookups, which answer with a command. Weak: the task must not keep itself alive.
-    commander: mpsc::WeakSender<Command>,
+    handles: Handles,
     events: broadcast::Sender<Event>,
     status: watch::Sender<Status>,
     seen_revision: u64,
@@ -198,10 +205,10 @@ impl Task {
         let reason = self.live().await;
         tracing::info!(%reason, "gossip.stopped");
         // Dead before anything else ends: leases, to begin with.
-        let Self { link, mut keeper, status, lookup, leases, core, .. } = self;
+        let Self { link, mut keeper, status, lookup, leases, core, handles, .. } = self;
         drop(leases);
-        // A disk may hang, and nobody is to wait for the address because of it.
-        drop(link);
+        // A disk may hang, and because of it nobody is to wait for the address, or for a lease to be given back.
+        drop((link, handles));
         if let Some(lookup) = lookup {
             lookup.abort();
         }
@@ -281,7 +288,7 @@ impl Task {
                 Poll::Ready(Err(error)) => return Poll::Ready(Wake::Broken(error)),
                 Poll::Pending => {}
             }
-            self.commands.poll_recv(cx).map(|command| command.map_or(Wake::Abandoned, Wake::Command))
+            self.handles.commands.poll_recv(cx).map(|command| command.map_or(Wake::Abandoned, Wake::Command))
         })
         .await
     }
@@ -361,7 +368,7 @@ impl Task {
             Wake::Alarm | Wake::Datagrams | Wake::Written(_) => None,
         };
         for _ in 0..COMMANDS_MAX {
-            let Some(command) = next.take().or_else(|| self.commands.try_recv().ok()) else { break };
+            let Some(command) = next.take().or_else(|| self.handles.commands.try_recv().ok()) else { break };
             match command {
                 Command::Call(call) => call(&mut self.core, self.clocks.now()),
                 Command::Acquire(lease, answer) => self.leases.acquire(&mut self.core, lease, answer),
@@ -450,7 +457,7 @@ impl Task {
         if self.lookup.as_ref().is_some_and(|lookup| !lookup.is_finished()) {
             return;
         }
-        let (seeds, commander) = (self.seeds.clone(), self.commander.clone());
+        let (seeds, commander) = (self.seeds.clone(), self.handles.commander.clone());
         self.lookup = Some(tokio::spawn(async move {
             let resolved = seeds.resolve().await;
             if !resolved.failed.is_empty() {
@@ -468,11 +475,15 @@ impl Task {
     /// Begins another life above the incarnation that others have seen: the storage was older than their memory, or
     /// there is none and the wall clock went back.
     async fn live_again(&mut self, seen: Incarnation) -> Result<(), StopReason> {
-        let life =
-            self.keeper.next_life(seen, self.core.is_rewound()).await.map_err(|failed| match failed {
+        let rewound = self.core.is_rewound();
+        let life = tokio::select! {
+            life = self.keeper.next_life(seen, rewound) => life.map_err(|failed| match failed {
                 Failed::Lost => StopReason::Lost,
                 Failed::Storage(error) => StopReason::Storage(Arc::new(error)),
-            })?;
+            })?,
+            // All other commands are meant for the life to come.
+            _ = self.handles.ending.wait_for(|ending| *ending) => return Err(StopReason::Shutdown),
+        };
         let record = self.core.record().clone();
         let incarnation = life.incarnation;
         tracing::info!(%seen, %incarnation, "gossip.incarnation_raised");

@@ -14,7 +14,7 @@ use crate::driver::seeds::{Seed, Seeds};
 use crate::driver::socket::{self, SocketOptions};
 use crate::driver::storage::Storage;
 use crate::driver::udp::Udp;
-use crate::driver::{self, Launch, OnEviction, Status};
+use crate::driver::{self, Handles, Launch, OnEviction, Status};
 use crate::{BootId, Config, ConfigBuilder, Identity, Incarnation, Metadata, NodeId, StorageId};
 
 /// Commands that may wait for the task; beyond that callers wait.
@@ -239,6 +239,7 @@ impl Builder {
         let resolved = seeds.resolve_some().await;
 
         let (commands, commands_end) = mpsc::channel(COMMANDS_MAX);
+        let (ending, ending_end) = watch::channel(false);
         let (events_end, first_events) = broadcast::channel(self.event_buffer);
         let (status_end, status) = watch::channel(Status::default());
         let events = events_end.downgrade();
@@ -257,10 +258,21 @@ impl Builder {
             #[cfg(feature = "faults")]
             faults: self.faults,
         };
-        driver::start(launch, (commands.downgrade(), commands_end), events_end, status_end)?;
+        let commander = commands.downgrade();
+        let handles = Handles { commander, commands: commands_end, ending: ending_end };
+        driver::start(launch, handles, events_end, status_end)?;
         let first_events = Mutex::new(Some(first_events));
         Ok(Node {
-            shared: Arc::new(Shared { id, addr: bound, commands, events, first_events, status, board }),
+            shared: Arc::new(Shared {
+                id,
+                addr: bound,
+                commands,
+                ending,
+                events,
+                first_events,
+                status,
+                board,
+            }),
         })
     }
 }
