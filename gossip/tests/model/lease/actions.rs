@@ -3,7 +3,7 @@
 use gossip::core::quorum::{Delta, Epoch, Moment};
 use stateright::{Model, Property};
 
-use super::actors::{Leases, SUSPICIOUS};
+use super::actors::Leases;
 use super::mutants::Mutant;
 use super::state::{Parcel, State};
 
@@ -27,6 +27,12 @@ pub enum Action {
     Count(Parcel),
     /// A voter's heartbeat to itself.
     HearSelf(u8),
+    /// The first holder looks at its lease.
+    Look,
+    /// It uses what it looked at.
+    UseLookedAt,
+    /// Another is granted the lease, and uses it.
+    GrantNext,
 }
 
 impl Model for Leases {
@@ -54,7 +60,7 @@ impl Model for Leases {
             if it.quorum.register().0.is_some() && it.epoch() == state.tip().view.epoch {
                 actions.push(Action::Grant(host));
             }
-            if self.scope.restarts && !self.is_holder(host) {
+            if state.restarted < self.scope.restarts && !self.is_holder(host) {
                 actions.push(Action::Restart(host, false));
                 if writing && it.lost.is_none() {
                     actions.push(Action::Restart(host, true));
@@ -68,6 +74,9 @@ impl Model for Leases {
             }
         }
         actions.extend(state.parcels.iter().map(|&parcel| Action::Count(parcel)));
+        if self.scope.resource {
+            actions.extend([Action::Look, Action::UseLookedAt, Action::GrantNext]);
+        }
     }
 
     fn next_state(&self, last: &State, action: Action) -> Option<State> {
@@ -81,11 +90,7 @@ impl Model for Leases {
                 self.decide(s, &delta)?;
             }
             Action::Learn(host) => self.learn(s, host)?,
-            Action::Written(host) => {
-                let now = s.hosts[usize::from(host)].now;
-                self.act(s, host, |quorum| quorum.handle_written(now, &SUSPICIOUS, true));
-                self.forget(s, host);
-            }
+            Action::Written(host) => self.written(s, host),
             Action::Restart(host, newest) => self.restart(s, host, newest)?,
             Action::Hear(voter, holder, age) => self.hear(s, voter, holder, age)?,
             Action::Count(parcel) => self.count(s, parcel),
@@ -101,6 +106,9 @@ impl Model for Leases {
                     self.act(s, host, |quorum| quorum.vouch_for_self(now));
                 }
             }
+            Action::Look => self.look(s)?,
+            Action::UseLookedAt => self.use_looked_at(s)?,
+            Action::GrantNext => self.grant_next(s)?,
         }
         self.spread(s)?;
         Some(state)

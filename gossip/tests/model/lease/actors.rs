@@ -129,13 +129,19 @@ impl Leases {
             Host::of(quorum, None, now)
         });
         let chain = vec![Link { hash: View::hash(&view), view: view.clone(), delta: None }];
-        State {
+        let mut state = State {
             hosts: hosts.collect(),
             chain,
             parcels: BTreeSet::default(),
             said: BTreeSet::default(),
             told: BTreeSet::default(),
+            restarted: 0,
+            resource: None,
+        };
+        if self.scope.resource {
+            assert!(self.grant(&mut state).is_some(), "nothing is in the way of the first grant");
         }
+        state
     }
 
     /// Lets a host act, and takes what it says.

@@ -18,9 +18,12 @@ pub struct Scope {
     pub seals: Vec<Vec<u8>>,
     pub unseals: bool,
     pub restores: bool,
-    pub restarts: bool,
+    /// How often a voter may start again, all together.
+    pub restarts: u32,
     /// Whether a write takes time.
     pub slow_disks: bool,
+    /// Whether the holder has been granted a lease, and there is a resource, and somebody else who wants it.
+    pub resource: bool,
     /// The lengths of vouchers that may be set, in units; the first is where it begins.
     pub vouch_for: Vec<u32>,
     pub rho: f64,
@@ -45,8 +48,9 @@ impl Default for Scope {
             seals: vec![],
             unseals: false,
             restores: false,
-            restarts: false,
+            restarts: 0,
             slow_disks: false,
+            resource: false,
             vouch_for: vec![2],
             rho: 0.0,
             rates: [(1, 1), (1, 1)],
@@ -58,6 +62,9 @@ impl Default for Scope {
     }
 }
 
+/// Restarts without number.
+pub const ANY: u32 = u32::MAX;
+
 pub fn one() -> Scope {
     Scope { voters: vec![1], disks: vec![1], ..Scope::default() }
 }
@@ -66,6 +73,8 @@ pub fn two() -> Scope {
     Scope { voters: vec![1, 2], disks: vec![1, 2], ..Scope::default() }
 }
 
+/// After the first grant.
+pub const GRANTED: &[&str] = &["grant", "suspend", "evict"];
 pub const THERE: &[&str] = &["seal", "change", "suspend", "evict"];
 pub const THERE_SUSPENDED: &[&str] = &["suspend", "seal", "change", "evict"];
 pub const THERE_MEANWHILE: &[&str] = &["seal", "suspend", "change", "evict"];

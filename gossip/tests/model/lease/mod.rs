@@ -12,6 +12,7 @@ mod bounds;
 mod mutants;
 mod names;
 mod properties;
+mod resource;
 mod state;
 mod talk;
 mod views;
@@ -19,10 +20,12 @@ mod vouchers;
 
 use actors::Leases;
 use bounds::{
-    Scope, THERE, THERE_AGAIN, THERE_AND_BACK, THERE_MEANWHILE, THERE_SUSPENDED, apart, one, replaced, two,
+    ANY, GRANTED, Scope, THERE, THERE_AGAIN, THERE_AND_BACK, THERE_MEANWHILE, THERE_SUSPENDED, apart, one,
+    replaced, two,
 };
 use mutants::Mutant;
 use properties::S4;
+use resource::{S5, T3};
 
 use super::explore::{caught, full, holds};
 
@@ -53,12 +56,12 @@ fn lease_plain() {
 
 #[test]
 fn lease_restarts() {
-    let restarts = Scope { restarts: true, slow_disks: true, ..two() };
+    let restarts = Scope { restarts: ANY, slow_disks: true, ..two() };
     check("lease, two voters, restarts", restarts.clone());
     mutant(Mutant::CertifiesAtOnce, restarts.clone());
     mutant(Mutant::VolatileView, restarts);
-    mutant(Mutant::RolledBack, Scope { restarts: true, ..Scope::default() });
-    let set = Scope { restarts: true, vouch_for: vec![4, 2], epochs: 3, ..one() };
+    mutant(Mutant::RolledBack, Scope { restarts: ANY, ..Scope::default() });
+    let set = Scope { restarts: ANY, vouch_for: vec![4, 2], epochs: 3, ..one() };
     check("lease, one voter, restarts, shorter vouchers", set.clone());
     mutant(Mutant::ForgetsLongest, set.clone());
     if full() {
@@ -66,7 +69,33 @@ fn lease_restarts() {
             "lease, two voters, restarts, shorter vouchers",
             Scope { voters: vec![1, 2], disks: vec![1, 2], ..set },
         );
-        far("lease, three voters, restarts", Scope { restarts: true, ..Scope::default() });
+        far("lease, three voters, restarts", Scope { restarts: ANY, ..Scope::default() });
+    }
+}
+
+/// All at once: voters with disks that take their time, one of which starts again, clocks that drift apart, a holder that may be
+/// stopped between looking at its lease and using it, another that is granted it next, and the resource.
+fn together(voters: &[u8]) -> Scope {
+    let drift = Scope { vouch_for: vec![4], rho: 1.0 / 3.0, rates: [(2, 2), (1, 1)], ..Scope::default() };
+    let few = Scope { voters: voters.to_vec(), disks: voters.to_vec(), late: false, ..drift };
+    Scope { restarts: 1, slow_disks: true, resource: true, epochs: 3, order: GRANTED, ..few }
+}
+
+#[test]
+fn lease_together() {
+    let two = together(&[1, 2]);
+    check("lease, all together, two voters", two.clone());
+    mutant(Mutant::WholeVoucher, two.clone());
+    caught("NoGate, all together", Leases::of(Scope { mutant: Some(Mutant::NoGate), ..two.clone() }), T3);
+    // Of two voters both have to start again for that.
+    mutant(Mutant::CertifiesAtOnce, Scope { restarts: 2, ..two.clone() });
+    // It may also be given back.
+    let given = Scope { order: &[], slow_disks: false, ..two.clone() };
+    caught("Revives, all together", Leases::of(Scope { mutant: Some(Mutant::Revives), ..given.clone() }), S5);
+    if full() {
+        check("lease, all together, two voters, given back", given);
+        check("lease, all together, two voters, heartbeats late too", Scope { late: true, ..two });
+        check("lease, all together, three voters", together(&[1, 2, 3]));
     }
 }
 
@@ -120,7 +149,7 @@ fn voters_change_further() {
         check(&format!("change, one voter for another, {order:?}"), apart(order));
     }
     for order in [THERE, THERE_SUSPENDED, THERE_MEANWHILE] {
-        let restarts = Scope { restarts: true, ..apart(order) };
+        let restarts = Scope { restarts: ANY, ..apart(order) };
         far(&format!("change, one voter for another, restarts, {order:?}"), restarts);
         far(&format!("change, one of two voters, {order:?}"), replaced(&[1, 2], &[2, 3], order));
     }

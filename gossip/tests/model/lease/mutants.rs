@@ -39,4 +39,8 @@ pub enum Mutant {
     Shrinks,
     /// A voter takes itself to vouch for itself, whatever the electorate, and does not put that down.
     SelfUnrecorded,
+    /// The resource lets everybody in.
+    NoGate,
+    /// A handle that ran out revives with the next voucher.
+    Revives,
 }

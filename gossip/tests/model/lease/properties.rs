@@ -31,6 +31,7 @@ impl Leases {
             }),
             Property::sometimes("somebody is evicted", |_, state: &State| !state.tip().view.gone.is_empty()),
         ];
+        properties.extend(self.claims_of_holders());
         if !self.scope.seals.is_empty() {
             properties.push(Property::sometimes("voters are changed", |model: &Self, state: &State| {
                 state.tip().view.electorate.voters != voters(&model.scope.voters)

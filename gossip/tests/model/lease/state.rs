@@ -8,6 +8,7 @@ use std::sync::Arc;
 use gossip::Now;
 use gossip::core::quorum::{Delta, Durable, Epoch, Quorum, Subject, View, VouchFor};
 
+use super::resource::Resource;
 use crate::machines::explore::key;
 use crate::machines::stubs::Wish;
 
@@ -66,6 +67,9 @@ pub struct State {
     pub said: BTreeSet<Said>,
     /// Who has heard what of it since its last view or start.
     pub told: BTreeSet<(u8, Said)>,
+    /// How often a voter has started again, if that is counted.
+    pub restarted: u32,
+    pub resource: Option<Resource>,
 }
 
 #[derive(Clone)]
@@ -92,6 +96,8 @@ impl Hash for State {
         self.parcels.hash(into);
         self.said.hash(into);
         self.told.hash(into);
+        self.restarted.hash(into);
+        self.resource.hash(into);
     }
 }
 

@@ -8,6 +8,7 @@ use gossip::wire::{Bytes, pack};
 
 use super::actions::Action;
 use super::actors::{Leases, SUSPICIOUS};
+use super::bounds::ANY;
 use super::mutants::Mutant;
 use super::names::{length, life, name, voters};
 use super::state::{Host, Link, State};
@@ -21,6 +22,7 @@ impl Leases {
             Delta::Seal(_) => "seal",
             Delta::Unseal => "unseal",
             Delta::Change => "change",
+            Delta::Acquire { .. } => "grant",
             _ => "other",
         };
         let order = self.scope.order;
@@ -80,6 +82,7 @@ impl Leases {
             state.hosts[usize::from(host)].lost = Some(Arc::new(lost));
         }
         self.tell(state, host, genesis, StorageId::default(), message);
+        self.wake(state, host);
         self.forget(state, host);
         Some(())
     }
@@ -94,6 +97,20 @@ impl Leases {
             state.hosts[usize::from(host)] = Host::of(self.start(host, old.now, found), None, old.now);
             state.told.retain(|(told, _)| *told != host);
         }
+    }
+
+    /// What this host has begun to write is on the disk.
+    pub fn written(&self, state: &mut State, host: u8) {
+        let now = state.hosts[usize::from(host)].now;
+        self.act(state, host, |quorum| quorum.handle_written(now, &SUSPICIOUS, true));
+        self.wake(state, host);
+        self.forget(state, host);
+    }
+
+    /// What a host does once its timer rings: that may be at any moment, and so before the clock goes on.
+    fn wake(&self, state: &mut State, host: u8) {
+        let now = state.hosts[usize::from(host)].now;
+        self.act(state, host, |quorum| quorum.handle_timeout(now, &SUSPICIOUS));
     }
 
     pub fn restart(&self, state: &mut State, host: u8, newest: bool) -> Option<()> {
@@ -111,10 +128,13 @@ impl Leases {
             Some(Mutant::RolledBack) => found.view = Some(Arc::new(self.founders.view())),
             _ => {}
         }
+        if self.scope.restarts < ANY {
+            state.restarted += 1;
+        }
         let (now, lost) = (old.now, old.lost.clone());
         state.told.retain(|(told, _)| *told != host);
         state.hosts[usize::from(host)] = Host::of(self.start(host, now, found), lost, now);
-        self.act(state, host, |quorum| quorum.handle_timeout(now, &SUSPICIOUS));
+        self.wake(state, host);
         Some(())
     }
 
@@ -141,6 +161,7 @@ impl Leases {
         if scope.vouch_for.len() > 1 {
             deltas.extend(scope.vouch_for.iter().map(|&units| Delta::SetVouch(length(units))));
         }
+        deltas.extend(self.wish(state));
         if scope.mutant == Some(Mutant::ChangeAtOnce) {
             deltas.push(Delta::Change);
         }
