@@ -108,7 +108,10 @@ pub enum StartError {
 #[non_exhaustive]
 pub enum StorageError {
     /// The system refused an operation.
-    #[error("cannot {action} {}", path.display())]
+    #[error(
+        "cannot {action} {}: a node has to be able to read and write its data directory, and needs half a megabyte there",
+        path.display()
+    )]
     Io {
         /// What was tried.
         action: &'static str,
