@@ -344,7 +344,8 @@ impl Node {
     }
 
     /// Stops at once, without a word: to the others it is a crash. Returns when the socket is closed and the data directory
-    /// unlocked. For that it waits for a write that is under way, however long the disk takes; the socket is closed before.
+    /// unlocked. For that it waits for a write that is under way, or that the end calls for, however long the disk takes; the socket is
+    /// closed before.
     ///
     /// Dropping the future leaves open whether the node stops.
     pub async fn shutdown(&self) -> StopReason {

@@ -85,15 +85,19 @@ impl Keeper {
     /// Waits for the write under way, if there is one; whether it went well.
     pub(super) async fn settle(&mut self) -> Option<bool> {
         if matches!(self, Self::Writing(_)) {
-            return Some(std::future::poll_fn(|cx| self.poll(cx)).await);
+            return Some(self.outcome().await.is_ok());
         }
         None
     }
 
     /// Begins another life above `seen`: on the disk, if there is one, and if that has been rewound, as another disk. If nobody
-    /// waits for it to the end it may have begun, and the write goes on.
+    /// waits for it to the end the write goes on, and whoever asks next gets that life.
     pub(super) async fn next_life(&mut self, seen: Incarnation, rewound: bool) -> Result<NextLife, Failed> {
-        self.settle().await;
+        if matches!(self, Self::Writing(_))
+            && let Ok(Some(incarnation)) = self.outcome().await
+        {
+            return self.begun(incarnation);
+        }
         let storage = match std::mem::replace(self, Self::Lost) {
             Self::Idle(storage) => storage,
             Self::None => {
@@ -107,8 +111,18 @@ impl Keeper {
             true => storage.renounce(seen.get()).map(Some),
             false => storage.next_incarnation(seen.get()).map(Some),
         });
-        let begun = std::future::poll_fn(|cx| self.poll_outcome(cx)).await?;
-        let (Some(incarnation), Self::Idle(storage)) = (begun, &*self) else { return Err(Failed::Lost) };
+        let begun = self.outcome().await?;
+        self.begun(begun.ok_or(Failed::Lost)?)
+    }
+
+    /// Waits for the write under way.
+    async fn outcome(&mut self) -> Result<Option<Incarnation>, Failed> {
+        std::future::poll_fn(|cx| self.poll_outcome(cx)).await
+    }
+
+    /// A life that is on the disk.
+    fn begun(&self, incarnation: Incarnation) -> Result<NextLife, Failed> {
+        let Self::Idle(storage) = self else { return Err(Failed::Lost) };
         Ok(NextLife { incarnation, storage: Some(storage.id()) })
     }
 }

@@ -64,7 +64,7 @@ pub(crate) enum Command {
     Seeds(Vec<SocketAddr>),
     /// To look at the handles: one of them has died. And to say when that has been done.
     Settle(Option<oneshot::Sender<()>>),
-    /// To stop at once: `Handles::ending` says so too.
+    /// To look at `Handles::ending`: it is to stop at once.
     Shutdown,
 }
 
@@ -74,7 +74,7 @@ pub(crate) struct Handles {
     /// Weak, for those that answer with a command: the task must not keep itself alive.
     pub(crate) commander: mpsc::WeakSender<Command>,
     pub(crate) commands: mpsc::Receiver<Command>,
-    /// Whether it is to stop, for when commands are not read. It is also to stop once nobody can say so any more.
+    /// Whether it is to stop, for commands are not always read. It is also to stop once nobody can say so any more.
     pub(crate) ending: watch::Receiver<bool>,
 }
 
@@ -207,14 +207,15 @@ impl Task {
         // Dead before anything else ends: leases, to begin with.
         let Self { link, mut keeper, status, lookup, leases, core, handles, .. } = self;
         drop(leases);
-        // A disk may hang, and because of it nobody is to wait for the address, or for a lease to be given back.
+        // A disk may hang, and because of it nobody is to wait for the address, or for the end of a lease's handle.
         drop((link, handles));
         if let Some(lookup) = lookup {
             lookup.abort();
         }
         if core.is_rewound() {
             // Whatever else it was that ended the process: the next one must not take this disk for what it was.
-            if let Err(failed) = keeper.next_life(core.identity().incarnation, true).await {
+            let highest = core.over().map_or(core.identity().incarnation, |over| over.highest);
+            if let Err(failed) = keeper.next_life(highest, true).await {
                 tracing::error!(?failed, "gossip.storage_still_rewound");
             }
         }
@@ -228,6 +229,9 @@ impl Task {
         loop {
             if let Some(reason) = self.drain_core() {
                 return reason;
+            }
+            if *self.handles.ending.borrow() {
+                return StopReason::Shutdown;
             }
             if let Some(over) = self.core.over()
                 && let Err(reason) = self.live_again(over.highest).await

@@ -73,7 +73,7 @@ fn lease_restarts() {
     }
 }
 
-/// All at once: voters with disks that take their time, one of which starts again, clocks that drift apart, a holder that may be
+/// Together: voters with disks that take their time, one of which starts again, clocks that drift apart, a holder that may be
 /// stopped between looking at its lease and using it, another that is granted it next, and the resource.
 fn together(voters: &[u8]) -> Scope {
     let drift = Scope { vouch_for: vec![4], rho: 1.0 / 3.0, rates: [(2, 2), (1, 1)], ..Scope::default() };
@@ -89,8 +89,9 @@ fn lease_together() {
     caught("NoGate, all together", Leases::of(Scope { mutant: Some(Mutant::NoGate), ..two.clone() }), T3);
     // Of two voters both have to start again for that.
     mutant(Mutant::CertifiesAtOnce, Scope { restarts: 2, ..two.clone() });
-    // It may also be given back.
+    // Once it has run out it may also be given back, and is then free without an eviction.
     let given = Scope { order: &[], slow_disks: false, ..two.clone() };
+    check("lease, all together, one voter, given back", Scope { order: &[], ..together(&[1]) });
     caught("Revives, all together", Leases::of(Scope { mutant: Some(Mutant::Revives), ..given.clone() }), S5);
     if full() {
         check("lease, all together, two voters, given back", given);

@@ -8,21 +8,28 @@
 use std::hash::{Hash, Hasher};
 
 use fencing_gate::{FencingGate, Token};
-use gossip::LeaseName;
 use gossip::core::quorum::{Delta, Epoch, GenesisId, Standing, Wanted};
+use gossip::{BootId, Identity, LeaseName, StorageId};
 use stateright::Property;
 
 use super::actors::Leases;
 use super::mutants::Mutant;
-use super::names::name;
+use super::names::{life, name};
 use super::state::State;
 
 pub const T3: &str = "T3: nobody uses the resource after a later holder";
+/// No quorum would refuse its own grant, but for a token that is not above all earlier ones.
+const TOKENS: &str = "S5: the gate lets in whoever is granted the lease";
 pub const S5: &str = "S5: whoever is granted it is the only one that holds it";
 const LEASE: &str = "lease";
 
 fn lease() -> LeaseName {
     name(LEASE)
+}
+
+/// Who asks for the lease as soon as it is free.
+fn heir() -> Identity {
+    Identity { id: name("y"), storage: StorageId::default(), incarnation: life(1), boot: BootId([255; 16]) }
 }
 
 /// The resource, and the first holder on its way to it.
@@ -35,13 +42,14 @@ pub struct Resource {
     /// The highest token with which the resource was used, and whether one came after a higher one.
     used: Epoch,
     overtaken: bool,
-    /// The token of the next one.
+    /// The token of the next one, and whether the gate refused it.
     next: Option<Epoch>,
+    refused: bool,
 }
 
 impl Hash for Resource {
     fn hash<H: Hasher>(&self, into: &mut H) {
-        (self.pending, self.used, self.overtaken, self.next).hash(into);
+        (self.pending, self.used, self.overtaken, self.next, self.refused).hash(into);
     }
 }
 
@@ -49,17 +57,20 @@ impl Resource {
     /// It has been used with this token.
     fn new(genesis: GenesisId, used: Epoch) -> Self {
         let gate = FencingGate::new(genesis.0, LEASE).unwrap();
-        let mut resource = Self { gate, genesis, pending: None, used, overtaken: false, next: None };
+        let mut resource =
+            Self { gate, genesis, pending: None, used, overtaken: false, next: None, refused: false };
         resource.used_with(used, true);
         resource
     }
 
-    fn used_with(&mut self, token: Epoch, gated: bool) {
+    /// Whether the gate let it in.
+    fn used_with(&mut self, token: Epoch, gated: bool) -> bool {
         let admitted = self.gate.admit(self.genesis.0, LEASE, Token::from(token.get())).is_ok();
         if admitted || !gated {
             self.overtaken |= self.used > token;
             self.used = self.used.max(token);
         }
+        admitted
     }
 }
 
@@ -134,12 +145,10 @@ impl Leases {
     pub fn grant_next(&self, state: &mut State) -> Option<()> {
         let tip = state.tip().view.clone();
         let resource = state.resource.as_mut().filter(|resource| resource.next.is_none())?;
-        if tip.leases.contains(&lease()) {
-            return None;
-        }
-        let token = tip.epoch.next();
+        let delta = Delta::Acquire { lease: lease(), owner: heir(), request: 1 };
+        let token = tip.after(&delta).ok()?.leases.get(&lease())?.token;
         resource.next = Some(token);
-        resource.used_with(token, true);
+        resource.refused = !resource.used_with(token, true);
         Some(())
     }
 
@@ -152,6 +161,7 @@ impl Leases {
                 state.resource.as_ref().is_none_or(|r| r.next.is_none()) || model.held(state).is_none()
             }),
             Property::always(T3, |_, state: &State| state.resource.as_ref().is_none_or(|r| !r.overtaken)),
+            Property::always(TOKENS, |_, state: &State| state.resource.as_ref().is_none_or(|r| !r.refused)),
             Property::sometimes("a use comes too late", |_, state: &State| {
                 state.resource.as_ref().is_some_and(|r| r.pending.is_some_and(|pending| pending < r.used))
             }),

@@ -107,7 +107,8 @@ impl Leases {
         self.forget(state, host);
     }
 
-    /// What a host does once its timer rings: that may be at any moment, and so before the clock goes on.
+    /// What a host does once its timer rings: here at once, after whatever gives it something to do. It opens and closes cases by
+    /// the view that it has stored; what is waited for is decided by the clock.
     fn wake(&self, state: &mut State, host: u8) {
         let now = state.hosts[usize::from(host)].now;
         self.act(state, host, |quorum| quorum.handle_timeout(now, &SUSPICIOUS));
