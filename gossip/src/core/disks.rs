@@ -58,7 +58,7 @@ impl Disks {
 }
 
 /// The incarnation of `known`, if a node that runs as `claimed` now must have been given an older state of the same disk.
-fn rewound(known: &Identity, claimed: &Identity) -> Option<Incarnation> {
+pub(super) fn rewound(known: &Identity, claimed: &Identity) -> Option<Incarnation> {
     let same = known.storage == claimed.storage && known.storage != StorageId::default();
     // One process may have several lives, and what it said in an earlier one may have been on its way for long.
     let other = known.boot != claimed.boot;
@@ -69,9 +69,11 @@ impl Node {
     /// The highest incarnation in which the disk was in use that a node runs from, if that has gone back since. What shows it is
     /// remembered.
     pub(super) fn rewound(&mut self, claimed: &Identity) -> Option<Incarnation> {
-        let known = self.members.record(claimed.id.key()).map(|known| &known.identity);
-        let live = known.filter(|known| rewound(known, claimed).is_some()).cloned();
-        if let Some(last) = live {
+        let member = self.members.record(claimed.id.key()).map(|known| &known.identity);
+        let owner = self.quorum.view().and_then(|view| view.outranks(claimed));
+        let known =
+            member.into_iter().chain(owner).filter(|known| rewound(known, claimed).is_some()).cloned();
+        for last in Vec::from_iter(known) {
             self.disks.note(&last);
         }
         let highest = self.disks.rewound(claimed)?;

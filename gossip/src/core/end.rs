@@ -2,11 +2,11 @@
 //!
 //! Kept as state and not only told in events: those are bounded, and whoever drives the node must not miss its end.
 
-use super::Node;
-use super::event::Refusal;
+use super::event::{Event, Refusal};
 use super::identity::Incarnation;
 use super::leave::Phase;
-use super::quorum::{Epoch, Gone, Standing};
+use super::quorum::{Epoch, Gone, Standing, View};
+use super::{Node, disks};
 
 /// How a node has stopped for good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,6 +110,34 @@ impl Node {
         self.quorum.view()?.gone.get(&self.identity.id).copied()
     }
 
+    /// A view is in force. Has it a life of this name that is no earlier one, then this life is one too many: it began where others did
+    /// not remember, nor its own disk, how far the name has come.
+    pub(super) fn heed_owners(&mut self, view: &View) {
+        let Some(owner) = view.outranks(&self.identity) else { return };
+        let (by, highest) = (self.record().addr, owner.incarnation);
+        let (reason, why) = match disks::rewound(owner, &self.identity) {
+            Some(highest) => (Refusal::Rewound { highest }, Why::Rewound),
+            None => (Refusal::Incarnation { highest }, Why::TooLow),
+        };
+        self.step_down(reason);
+        self.object(highest, why);
+        self.events.push(Event::Refused { by, reason });
+    }
+
+    /// Counts itself out, and its disk if that is what is wrong, once it has been said that this life is over.
+    pub(super) fn step_down(&mut self, reason: Refusal) {
+        if reason.highest().is_none_or(|highest| highest < self.identity.incarnation) {
+            return;
+        }
+        if matches!(reason, Refusal::Rewound { .. }) {
+            self.quorum.distrust_disk();
+        }
+        // One that leaves may be told that it has left already.
+        if !self.is_leaving() {
+            self.quorum.hear_of_own_end();
+        }
+    }
+
     /// Somebody does not take this life in. It matters if it is about this incarnation or a higher one.
     pub(super) fn note_refusal(&mut self, reason: Refusal) {
         let own = self.identity.incarnation;
@@ -121,6 +149,10 @@ impl Node {
             _ if self.is_ready() && highest == own => Why::Evicted { epoch: None },
             _ => Why::TooLow,
         };
+        self.object(highest, why);
+    }
+
+    fn object(&mut self, highest: Incarnation, why: Why) {
         let objections = &mut self.objections;
         objections.rewound |= why == Why::Rewound;
         if objections.highest.is_none_or(|known| known.highest < highest) {

@@ -8,8 +8,9 @@ use crate::core::Setup;
 use crate::core::clock::Now;
 use crate::core::event::Event;
 use crate::core::identity::{BootId, Identity, Life, NodeId, StorageId};
-use crate::core::quorum::{Cause, Durable, Founders, Gone, View, Voters, VouchFor};
-use crate::core::record::Metadata;
+use crate::core::members::Learnt;
+use crate::core::quorum::{Cause, Delta, Durable, Founders, Gone, View, Voters, VouchFor};
+use crate::core::record::{Metadata, Record};
 use crate::wire::{Frame, Head};
 
 const NOW: Duration = Duration::ZERO;
@@ -109,6 +110,46 @@ fn the_next_life_begins_above_the_one_on_record() {
     node.handle_timeout(Now::from(NOW));
     let why = Why::Evicted { epoch: Some(epoch(4)) };
     assert_eq!(node.over(), Some(Over { highest: incarnation(1_000), why }));
+}
+
+/// I2, I3: another process of this name owns a lease, in this incarnation or a later one. Whoever let this one in did not remember.
+#[test]
+fn a_life_that_an_owner_of_its_name_outranks_is_over() {
+    let (own, other) = (BootId([1; 16]), BootId([2; 16]));
+    let (this, another) = (StorageId([1; 16]), StorageId([2; 16]));
+    for (number, boot, storage, expected) in [
+        (3, own, this, None),
+        (2, other, this, None),
+        (3, other, another, Some((3, Why::TooLow))),
+        (7, other, another, Some((7, Why::TooLow))),
+        (7, other, this, Some((7, Why::Rewound))),
+    ] {
+        let mut node = node(&[], None);
+        let owner = Identity { incarnation: incarnation(number), storage, boot, ..node.identity().clone() };
+        let lease = NodeId::new("db").expect("a name");
+        let view = view_with(None).after(&Delta::Acquire { lease, owner, request: 1 }).expect("free");
+        node.on_adopted(&view, None, false);
+        assert_eq!(node.over().map(|over| (over.highest.get(), over.why)), expected);
+        assert_eq!(node.is_rewound(), expected.is_some_and(|(_, why)| why == Why::Rewound));
+    }
+}
+
+/// The same, as seen by others: it is not let in. If its disk has gone back, of which only the view knows, that is found out.
+#[test]
+fn a_life_that_an_owner_of_its_name_outranks_is_not_let_in() {
+    let first = Identity { id: NodeId::new("n2").expect("a name"), ..node(&[], None).identity().clone() };
+    let owner = Identity { incarnation: incarnation(5), boot: BootId([2; 16]), ..first.clone() };
+    let lease = NodeId::new("db").expect("a name");
+    let view = view_with(None).after(&Delta::Acquire { lease, owner, request: 1 }).expect("free");
+    let mut node = node(&[], Some(View::clone(&view)));
+    assert_eq!(node.rewound(&first), Some(incarnation(5)));
+    let mut record = Record::clone(node.record());
+    record.identity = Identity { storage: StorageId([2; 16]), ..first };
+    assert!(
+        matches!(node.learn_record(&record.clone().into(), true), Learnt::Over { highest } if highest == incarnation(5))
+    );
+    record.identity.incarnation = incarnation(6);
+    assert!(matches!(node.learn_record(&record.into(), true), Learnt::New));
 }
 
 /// A view that has a life of this node on record as over, or does not.

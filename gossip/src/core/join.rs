@@ -324,17 +324,9 @@ impl Node {
             }
             return;
         }
-        if reason.highest().is_some_and(|highest| highest >= self.identity.incarnation) {
-            if matches!(reason, Refusal::Rewound { .. }) {
-                self.quorum.distrust_disk();
-            }
-            // Nobody talks to the dead, so the view that says so may never come: this word is enough to step down. One that
-            // leaves may be told that it has left already.
-            if !self.is_leaving() {
-                self.quorum.hear_of_own_end();
-            }
-            self.drain_quorum();
-        }
+        // Nobody talks to the dead, so the view that says so may never come: this word is enough.
+        self.step_down(reason);
+        self.drain_quorum();
         self.note_refusal(reason);
         self.events.push(Event::Refused { by, reason });
     }

@@ -303,12 +303,12 @@ impl Node {
         keys.filter(|&key| key != self.key && self.members.of(key).is_some()).collect()
     }
 
-    /// If this life of a node is on record as over: what it must exceed.
+    /// If this life of a node is on record as over, or another that is no earlier one owns a lease: what it must exceed.
     fn gone_up_to(&self, record: &Record) -> Option<Incarnation> {
         let view = self.quorum.view()?;
         let Identity { id, incarnation, .. } = &record.identity;
-        let gone = view.gone.get(id).map(|gone| gone.incarnation);
-        gone.filter(|gone| incarnation <= gone)
+        let gone = view.gone.get(id).map(|gone| gone.incarnation).filter(|gone| incarnation <= gone);
+        gone.max(view.outranks(&record.identity).map(|owner| owner.incarnation))
     }
 
     /// Whether a live node of this name runs from another disk (I2): two disks are two nodes, and one of them has the

@@ -239,8 +239,9 @@ fn bond(genesis: GenesisId, voter: Life, receiver: Life) -> Key {
 
 /// What views do.
 impl Node {
-    fn on_adopted(&mut self, view: &Arc<View>, before: Option<&View>, decided_here: bool) {
+    pub(super) fn on_adopted(&mut self, view: &Arc<View>, before: Option<&View>, decided_here: bool) {
         self.report_decided(view, before);
+        self.heed_owners(view);
         let over = |(id, gone): (&NodeId, &Gone)| {
             let identity = &self.members.of(id.key())?.record.identity;
             let ended = identity.id == *id && identity.incarnation <= gone.incarnation;

@@ -89,3 +89,30 @@ fn an_owner_that_voters_reach_again_is_not_lost_with_a_few_datagrams() {
     println!("{lost} of 20 were lost");
     assert!(lost <= 5, "{lost} of 20 were lost");
 }
+
+/// L1, L3: the power fails everywhere, and one host's disk is lost, which owned a lease. It comes back as if for the first time, in the
+/// very incarnation that owns the lease: nobody remembers more of it than the view does, and nobody else is to wait for ever.
+#[test]
+fn the_lease_of_an_owner_that_begins_anew_while_nobody_remembers_it_passes_on() {
+    for seed in 1..21 {
+        let mut scenario = Scenario::calm(seed, 6, 100).voters(3).with(20, 60, Fault::Lease(5, 0)).with(
+            70,
+            190,
+            Fault::Lease(4, 0),
+        );
+        for host in 0..6 {
+            scenario = scenario.with(50, 65, Fault::Crash { host, disk: host != 5 });
+        }
+        let mut run = Run::new(&scenario, false, &|_| {});
+        let mut owner_at = |run: &mut Run<'_>, intervals: u64| {
+            while run.world.now < intervals * 100 * MS {
+                run.step().unwrap_or_else(|failure| panic!("seed {seed}: {}", failure.what));
+            }
+            let view = crate::newest_view(&run.world);
+            view.leases.iter().next().map(|(_, grant)| grant.owner.id.to_string())
+        };
+        assert_eq!(owner_at(&mut run, 49).as_deref(), Some("n5"));
+        assert_eq!(owner_at(&mut run, 150).as_deref(), Some("n4"), "seed {seed}");
+        run.finish().unwrap_or_else(|failure| panic!("seed {seed}: {}", failure.what));
+    }
+}

@@ -1,7 +1,7 @@
 //! Who may put it on record that it has left, and who may not.
 
 use gossip::core::quorum::{Delta, Denial, Inapplicable, Message, View, Wish};
-use gossip::{Event, Identity};
+use gossip::{BootId, Event, Identity};
 
 use crate::bench::Bench;
 use crate::names::{genesis, id, lease, life, subject, subjects, voters};
@@ -30,6 +30,34 @@ fn nobody_leaves_while_an_earlier_life_of_it_owns_a_lease() {
     assert!(left.leases.is_empty() && left.is_gone(&id("x"), life(1)));
     let over = after(&[owned(), Delta::Suspend(subjects("x", 1)), Delta::Evict(subjects("x", 1))]);
     assert_eq!(over.after(&leave("x", 2)).err(), None);
+}
+
+/// I2, S5: two processes of one name and incarnation, because nobody remembered the one when the other came. The lease of the one does
+/// not end with the farewell of the other, whether it was granted before that was asked for or after.
+#[test]
+fn nobody_ends_what_another_process_of_its_name_owns() {
+    for granted_first in [true, false] {
+        let mut voter = Bench::new("a", 1, 1);
+        let other = Identity { boot: BootId([10; 16]), ..voter.owner() };
+        let grant = |voter: &mut Bench| {
+            voter.learn(owned());
+            voter.write(true);
+        };
+        if granted_first {
+            grant(&mut voter);
+            voter.outputs();
+            assert_eq!(voter.chain.outranks(&other), Some(&voter.owner()));
+            assert_eq!(voter.chain.outranks(&voter.owner()), None, "it is itself");
+            assert_eq!(voter.chain.outranks(&Identity { incarnation: life(2), ..other.clone() }), None, "I4");
+        }
+        voter.hear(8, Message::Request { owner: other.clone(), number: 7, wish: Wish::Leave });
+        if granted_first {
+            assert!(matches!(voter.said()[..], [Message::Snapshot { .. }]), "it is shown the view");
+        } else {
+            grant(&mut voter);
+        }
+        assert_eq!(voter.proposal(1), None, "granted first: {granted_first}");
+    }
 }
 
 /// A planned restart must not cost the cluster a voter: it is replaced first.

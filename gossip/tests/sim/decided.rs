@@ -422,9 +422,12 @@ fn leases_are_granted(world: &World, up: &[usize], newest: &View) -> Result<(), 
             }
         }
     }
-    let alive = |id: &NodeId| up.iter().any(|&host| world.hosts[host].id == *id);
-    match newest.leases.iter().find(|(_, grant)| !alive(&grant.owner.id)) {
-        Some((lease, grant)) => Err(format!("L1: {lease} belongs to {:?}, which is gone", grant.owner)),
+    // Not the name alone: what a former process of it owns has to be free by now.
+    let runs = |owner: &gossip::Identity| {
+        up.iter().any(|&host| world.hosts[host].node.as_ref().is_some_and(|node| node.identity() == owner))
+    };
+    match newest.leases.iter().find(|(_, grant)| !runs(&grant.owner)) {
+        Some((lease, grant)) => Err(format!("L1: {lease} belongs to {:?}, which runs no more", grant.owner)),
         None => Ok(()),
     }
 }

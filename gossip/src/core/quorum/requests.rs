@@ -70,7 +70,7 @@ impl<R: Register> Quorum<R> {
         // Of whom the floor has passed the end may be on record no more: whoever is to have a lease is heard, and lives.
         let passed = matches!(wish, Wish::Acquire { .. }) && view.floor >= Some(owner.incarnation);
         let forgotten = passed && witness.identity(&owner.id).as_ref() != Some(owner);
-        if forgotten || view.is_gone(&owner.id, owner.incarnation) {
+        if forgotten || view.is_gone(&owner.id, owner.incarnation) || view.outranks(owner).is_some() {
             // It does not know yet. The newest view tells it.
             self.serve(from, None);
             return;
@@ -110,7 +110,9 @@ impl<R: Register> Quorum<R> {
         self.requests.waiting.retain(|request| request.until > now);
         loop {
             let request = self.requests.waiting.front()?;
-            let valid = !request.wish.is_void(view.electorate.since);
+            // What another process of the same name owns must not end with the word of this one.
+            let valid =
+                !request.wish.is_void(view.electorate.since) && view.outranks(&request.owner).is_none();
             let outcome = request.delta().filter(|_| valid).map(|delta| view.after(&delta).map(|_| delta));
             if let Some(Ok(ripe)) = outcome {
                 return self.may_grant(&ripe).then_some(ripe);

@@ -278,6 +278,14 @@ impl View {
         !self.is_gone(id, incarnation) && self.suspension(id, incarnation).is_none()
     }
 
+    /// The highest life of this name that owns a lease, if it is not this one, nor an earlier one: one name, one process, and so this
+    /// one began without knowing how far its name has come (I2).
+    pub fn outranks(&self, whom: &Identity) -> Option<&Identity> {
+        let owners = self.leases.iter().map(|(_, grant)| &grant.owner).filter(|owner| owner.id == whom.id);
+        let highest = owners.max_by_key(|owner| owner.incarnation)?;
+        (highest.incarnation >= whom.incarnation && highest != whom).then_some(highest)
+    }
+
     /// The fingerprint of all that it says. Each delta names its predecessor by it.
     pub fn hash(&self) -> u64 {
         hash::bytes(&crate::wire::pack(self))
