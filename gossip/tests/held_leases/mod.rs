@@ -5,6 +5,15 @@ use crate::sim::network::Rule;
 use crate::sim::run::Run;
 use crate::sim::{MS, SECOND};
 
+/// Who owns a lease after so many intervals.
+fn owner_at(run: &mut Run<'_>, seed: u64, intervals: u64) -> Option<String> {
+    while run.world.now < intervals * 100 * MS {
+        run.step().unwrap_or_else(|failure| panic!("seed {seed}: {}", failure.what));
+    }
+    let view = crate::newest_view(&run.world);
+    view.leases.iter().next().map(|(_, grant)| grant.owner.id.to_string())
+}
+
 /// V5: the voters are replaced, one and all, and nobody is out of reach. What the old ones promised holds until it has run out, by
 /// when the new ones have promised as much.
 #[test]
@@ -39,15 +48,8 @@ fn the_lease_of_an_owner_that_only_its_neighbours_hear_passes_on() {
             .with(80, 400, Fault::Net(Rule::OneWay(voters.clone(), vec![owner])));
         scenario.full_mesh_max = 8;
         let mut run = Run::new(&scenario, false, &|_| {});
-        let owner_at = |run: &mut Run<'_>, intervals: u64| {
-            while run.world.now < intervals * 100 * MS {
-                run.step().unwrap_or_else(|failure| panic!("{}", failure.what));
-            }
-            let view = crate::newest_view(&run.world);
-            view.leases.iter().next().map(|(_, grant)| grant.owner.id.to_string())
-        };
-        assert_eq!(owner_at(&mut run, 75).as_deref(), Some("n20"));
-        assert_eq!(owner_at(&mut run, 390).as_deref(), Some("n10"), "seed {seed}");
+        assert_eq!(owner_at(&mut run, seed, 75).as_deref(), Some("n20"));
+        assert_eq!(owner_at(&mut run, seed, 390).as_deref(), Some("n10"), "seed {seed}");
         assert!(run.world.in_quorum(other) && !run.world.in_quorum(owner));
         run.finish().unwrap_or_else(|failure| panic!("{}", failure.what));
     }
@@ -104,15 +106,8 @@ fn the_lease_of_an_owner_that_begins_anew_while_nobody_remembers_it_passes_on() 
             scenario = scenario.with(50, 65, Fault::Crash { host, disk: host != 5 });
         }
         let mut run = Run::new(&scenario, false, &|_| {});
-        let mut owner_at = |run: &mut Run<'_>, intervals: u64| {
-            while run.world.now < intervals * 100 * MS {
-                run.step().unwrap_or_else(|failure| panic!("seed {seed}: {}", failure.what));
-            }
-            let view = crate::newest_view(&run.world);
-            view.leases.iter().next().map(|(_, grant)| grant.owner.id.to_string())
-        };
-        assert_eq!(owner_at(&mut run, 49).as_deref(), Some("n5"));
-        assert_eq!(owner_at(&mut run, 150).as_deref(), Some("n4"), "seed {seed}");
+        assert_eq!(owner_at(&mut run, seed, 49).as_deref(), Some("n5"));
+        assert_eq!(owner_at(&mut run, seed, 150).as_deref(), Some("n4"), "seed {seed}");
         run.finish().unwrap_or_else(|failure| panic!("seed {seed}: {}", failure.what));
     }
 }
