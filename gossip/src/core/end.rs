@@ -115,6 +115,9 @@ impl Node {
     pub(super) fn heed_owners(&mut self, view: &View) {
         let Some(owner) = view.outranks(&self.identity) else { return };
         let (by, highest) = (self.record().addr, owner.incarnation);
+        if self.objections.highest.is_some_and(|known| known.highest >= highest) {
+            return;
+        }
         let (reason, why) = match disks::rewound(owner, &self.identity) {
             Some(highest) => (Refusal::Rewound { highest }, Why::Rewound),
             None => (Refusal::Incarnation { highest }, Why::TooLow),

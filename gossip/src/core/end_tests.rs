@@ -124,13 +124,15 @@ fn a_life_that_an_owner_of_its_name_outranks_is_over() {
         (7, other, another, Some((7, Why::TooLow))),
         (7, other, this, Some((7, Why::Rewound))),
     ] {
-        let mut node = node(&[], None);
-        let owner = Identity { incarnation: incarnation(number), storage, boot, ..node.identity().clone() };
-        let lease = NodeId::new("db").expect("a name");
-        let view = view_with(None).after(&Delta::Acquire { lease, owner, request: 1 }).expect("free");
-        node.on_adopted(&view, None, false);
-        assert_eq!(node.over().map(|over| (over.highest.get(), over.why)), expected);
-        assert_eq!(node.is_rewound(), expected.is_some_and(|(_, why)| why == Why::Rewound));
+        let owner = node(&[], None).identity().clone();
+        let view = owned(Identity { incarnation: incarnation(number), storage, boot, ..owner });
+        let found_it = node(&[], Some(View::clone(&view)));
+        let mut learnt_it = node(&[], None);
+        learnt_it.on_adopted(&view, None, false);
+        for node in [found_it, learnt_it] {
+            assert_eq!(node.over().map(|over| (over.highest.get(), over.why)), expected);
+            assert_eq!(node.is_rewound(), expected.is_some_and(|(_, why)| why == Why::Rewound));
+        }
     }
 }
 
@@ -139,8 +141,7 @@ fn a_life_that_an_owner_of_its_name_outranks_is_over() {
 fn a_life_that_an_owner_of_its_name_outranks_is_not_let_in() {
     let first = Identity { id: NodeId::new("n2").expect("a name"), ..node(&[], None).identity().clone() };
     let owner = Identity { incarnation: incarnation(5), boot: BootId([2; 16]), ..first.clone() };
-    let lease = NodeId::new("db").expect("a name");
-    let view = view_with(None).after(&Delta::Acquire { lease, owner, request: 1 }).expect("free");
+    let view = owned(owner.clone());
     let mut node = node(&[], Some(View::clone(&view)));
     assert_eq!(node.rewound(&first), Some(incarnation(5)));
     let mut record = Record::clone(node.record());
@@ -148,8 +149,26 @@ fn a_life_that_an_owner_of_its_name_outranks_is_not_let_in() {
     assert!(
         matches!(node.learn_record(&record.clone().into(), true), Learnt::Over { highest } if highest == incarnation(5))
     );
+    // Before anybody knew of the lease it was let in.
+    let mut early = self::node(&[], Some(view_with(None)));
+    assert!(matches!(early.learn_record(&record.clone().into(), true), Learnt::New));
+    early.on_adopted(&view, None, false);
+    assert!(early.members.of(record.identity.id.key()).is_none(), "it has to introduce itself again");
+    assert_eq!(early.outlived.len(), 1, "nor may it be dead without anybody to say so (I4)");
+    // Where the owner is remembered, there is a conflict of two processes.
+    record.identity = owner.clone();
+    assert!(matches!(node.learn_record(&record.clone().into(), true), Learnt::New));
+    (record.identity.boot, record.identity.storage) = (BootId([3; 16]), StorageId([2; 16]));
+    let conflict = node.learn_record(&record.clone().into(), true);
+    assert!(matches!(conflict, Learnt::Conflict { known } if known == owner.boot), "{conflict:?}");
     record.identity.incarnation = incarnation(6);
-    assert!(matches!(node.learn_record(&record.into(), true), Learnt::New));
+    assert!(matches!(node.learn_record(&record.into(), true), Learnt::Reborn(_)));
+}
+
+/// A view in which somebody owns a lease.
+fn owned(owner: Identity) -> std::sync::Arc<View> {
+    let lease = NodeId::new("db").expect("a name");
+    view_with(None).after(&Delta::Acquire { lease, owner, request: 1 }).expect("free")
 }
 
 /// A view that has a life of this node on record as over, or does not.

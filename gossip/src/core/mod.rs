@@ -272,6 +272,7 @@ impl Node {
         };
         node.events.push(Event::Started { incarnation: node.identity.incarnation });
         if let Some(view) = node.quorum.view().cloned() {
+            node.heed_owners(&view);
             node.events.push(Event::View { view });
         }
         node.start();

@@ -251,6 +251,7 @@ impl Node {
         for (key, left) in buried {
             self.bury(key, left);
         }
+        self.forget_outranked(view);
         self.outlived.retain(|former| !view.is_gone(&former.id, former.incarnation));
         self.note_restored(view, before);
         self.spread(view, decided_here);
@@ -261,6 +262,22 @@ impl Node {
         self.changed();
         self.on_left_decided(view);
         self.events.push(Event::View { view: view.clone() });
+    }
+
+    /// Whoever was taken in before this view was known, and is outranked by an owner of its name, has to introduce itself again. It is
+    /// refused then, or has begun above the owner.
+    fn forget_outranked(&mut self, view: &View) {
+        let outranked = view.leases.iter().filter_map(|(_, grant)| {
+            let key = grant.owner.id.key();
+            let known = &self.members.of(key)?.record.identity;
+            (key != self.key && view.outranks(known).is_some()).then(|| (key, known.clone(), &grant.owner))
+        });
+        for (key, former, owner) in Vec::from_iter(outranked) {
+            self.bury(key, false);
+            if former.incarnation < owner.incarnation {
+                self.note_outlived(former.id, former.incarnation);
+            }
+        }
     }
 
     fn note_restored(&mut self, view: &View, before: Option<&View>) {
