@@ -2,11 +2,11 @@
 //!
 //! Kept as state and not only told in events: those are bounded, and whoever drives the node must not miss its end.
 
-use super::event::{Event, Refusal};
+use super::Node;
+use super::event::Refusal;
 use super::identity::Incarnation;
 use super::leave::Phase;
-use super::quorum::{Epoch, Gone, Standing, View};
-use super::{Node, disks};
+use super::quorum::{Epoch, Gone, Standing};
 
 /// How a node has stopped for good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +56,7 @@ pub enum Why {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Objections {
     /// The highest incarnation that came with one, and with which.
-    highest: Option<Over>,
+    pub(super) highest: Option<Over>,
     rewound: bool,
 }
 
@@ -110,23 +110,6 @@ impl Node {
         self.quorum.view()?.gone.get(&self.identity.id).copied()
     }
 
-    /// A view is in force. Has it a life of this name that is no earlier one, then this life is one too many: it began where others did
-    /// not remember, nor its own disk, how far the name has come.
-    pub(super) fn heed_owners(&mut self, view: &View) {
-        let Some(owner) = view.outranks(&self.identity) else { return };
-        let (by, highest) = (self.record().addr, owner.incarnation);
-        if self.objections.highest.is_some_and(|known| known.highest >= highest) {
-            return;
-        }
-        let (reason, why) = match disks::rewound(owner, &self.identity) {
-            Some(highest) => (Refusal::Rewound { highest }, Why::Rewound),
-            None => (Refusal::Incarnation { highest }, Why::TooLow),
-        };
-        self.step_down(reason);
-        self.object(highest, why);
-        self.events.push(Event::Refused { by, reason });
-    }
-
     /// Counts itself out, and its disk if that is what is wrong, once it has been said that this life is over.
     pub(super) fn step_down(&mut self, reason: Refusal) {
         if reason.highest().is_none_or(|highest| highest < self.identity.incarnation) {
@@ -155,7 +138,7 @@ impl Node {
         self.object(highest, why);
     }
 
-    fn object(&mut self, highest: Incarnation, why: Why) {
+    pub(super) fn object(&mut self, highest: Incarnation, why: Why) {
         let objections = &mut self.objections;
         objections.rewound |= why == Why::Rewound;
         if objections.highest.is_none_or(|known| known.highest < highest) {

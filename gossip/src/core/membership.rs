@@ -13,7 +13,6 @@ use super::members::Learnt;
 use super::news::{Kind, Topic};
 use super::opinion::{Opinion, Opinions};
 use super::peer::{Peer, Peers};
-use super::quorum::View;
 use super::record::{Record, Status};
 use crate::wire::{Head, Item};
 
@@ -310,16 +309,6 @@ impl Node {
         let Identity { id, incarnation, .. } = &record.identity;
         let gone = view.gone.get(id).map(|gone| gone.incarnation).filter(|gone| incarnation <= gone);
         gone.max(self.outranked_by(view, &record.identity))
-    }
-
-    /// The owner of a lease that this life cannot be, and of whose name it must not be. Where the owner itself is a member, it is
-    /// remembered, and what is known of it decides.
-    fn outranked_by(&self, view: &View, whom: &Identity) -> Option<Incarnation> {
-        let known = self.members.of(whom.id.key()).map(|slot| &slot.record.identity);
-        if known == Some(whom) {
-            return None;
-        }
-        view.outranks(whom).filter(|&owner| known != Some(owner)).map(|owner| owner.incarnation)
     }
 
     /// Whether a live node of this name runs from another disk (I2): two disks are two nodes, and one of them has the

@@ -29,6 +29,7 @@ mod membership;
 mod news;
 pub(crate) mod opinion;
 pub(crate) mod outbox;
+mod outranked;
 mod pause;
 mod peer;
 mod probe;

@@ -264,22 +264,6 @@ impl Node {
         self.events.push(Event::View { view: view.clone() });
     }
 
-    /// Whoever was taken in before this view was known, and is outranked by an owner of its name, has to introduce itself again. It is
-    /// refused then, or has begun above the owner.
-    fn forget_outranked(&mut self, view: &View) {
-        let outranked = view.leases.iter().filter_map(|(_, grant)| {
-            let key = grant.owner.id.key();
-            let known = &self.members.of(key)?.record.identity;
-            (key != self.key && view.outranks(known).is_some()).then(|| (key, known.clone(), &grant.owner))
-        });
-        for (key, former, owner) in Vec::from_iter(outranked) {
-            self.bury(key, false);
-            if former.incarnation < owner.incarnation {
-                self.note_outlived(former.id, former.incarnation);
-            }
-        }
-    }
-
     fn note_restored(&mut self, view: &View, before: Option<&View>) {
         let suspended = before.into_iter().flat_map(|before| before.suspended.iter());
         for (id, _) in suspended.filter(|(id, s)| view.is_good(id, s.incarnation)) {
@@ -290,7 +274,7 @@ impl Node {
     }
 
     /// A member whose life is over is none any more; that one has left is said, as it is where the farewell comes first.
-    fn bury(&mut self, key: Key, left: bool) {
+    pub(super) fn bury(&mut self, key: Key, left: bool) {
         if let Some(record) = self.members.remove(key) {
             self.note_disk(&record);
             if left {
