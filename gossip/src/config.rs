@@ -275,7 +275,8 @@ impl ConfigBuilder {
     /// to 1 h.
     ///
     /// Calls begin at twice the interval and slow down to this, for ever; once joined it is also the pace at which
-    /// seeds and unreachable members are called, so that halves of a cluster find each other again.
+    /// seeds and unreachable members are called, so that halves of a cluster find each other again. While nobody seems unreachable,
+    /// some eight members of all call a seed in this time, however many there are.
     pub fn seed_retry_max(mut self, longest: Duration) -> Self {
         self.seed_retry_max = Some(longest);
         self

@@ -435,6 +435,24 @@ fn halves_find_each_other_after_a_long_partition() {
     }
 }
 
+/// Neither misses anybody, so nobody calls but the few whose turn it is.
+#[test]
+fn two_clusters_that_never_met_become_one() {
+    for seed in 1..=5 {
+        let mut world = World::new(config(100).build().expect("valid"), 60, seed);
+        world.network.rules.push((0, Rule::Partition(Vec::from_iter(2..30))));
+        world.start_all();
+        world.run_for(Duration::from_secs(30));
+        let known = |world: &World, host: usize| {
+            world.hosts[host].node.as_ref().map_or(0, |node| node.members().count())
+        };
+        assert_eq!([known(&world, 0), known(&world, 2)], [32, 28], "each knows itself only");
+        world.network.rules.clear();
+        world.run_for(Duration::from_secs(10));
+        assert!(converged(&world).is_ok(), "{:?}", converged(&world));
+    }
+}
+
 #[test]
 fn a_node_that_does_not_know_its_address_is_told() {
     let mut world = World::new(config(100).build().expect("valid"), 2, 13);

@@ -12,7 +12,7 @@ use sim::scale::acquainted::{acquainted, acquainted_by};
 use sim::scale::bootstrap::Bootstrap;
 use sim::scale::parted::Parted;
 use sim::scale::size::Size;
-use sim::world::config;
+use sim::world::{World, config};
 
 #[test]
 fn cost_a_node_does_not_grow_up_to_a_thousand_nodes() {
@@ -45,6 +45,23 @@ fn strangers_that_start_together_find_each_other() {
         println!("{strangers:?}");
         strangers.check().expect("as promised");
     }
+}
+
+/// The first three are the seeds of all, and the first five the voters.
+#[test]
+fn seeds_have_hardly_more_to_bear_than_others() {
+    let config = config(100).seed_retry_max(Duration::from_secs(10));
+    let mut world = acquainted_by(config, 300, 1, &mut |_, _| ());
+    world.run_for(Duration::from_secs(10));
+    let bytes = |world: &World, host: usize| {
+        let counters = world.hosts[host].node.as_ref().expect("it runs").counters();
+        counters.received_bytes + counters.sent_bytes
+    };
+    let before: Vec<u64> = (0..5).map(|host| bytes(&world, host)).collect();
+    world.run_for(Duration::from_secs(30));
+    let borne: Vec<u64> = (0..5).map(|host| bytes(&world, host) - before[host]).collect();
+    let most = borne[3].max(borne[4]) * 5 / 4;
+    assert!(borne[..3].iter().all(|seed| *seed <= most), "seeds, and two other voters: {borne:?} bytes");
 }
 
 #[test]

@@ -44,6 +44,8 @@ impl Seeds {
     /// seconds a round the last comes after a week.
     const BURIED_MAX: usize = 32;
     const CALLS_TO_BURIED: u32 = 16;
+    /// How many of all members call a seed in a round, on average, while nobody seems gone.
+    const CALLERS: usize = 8;
 
     pub(super) fn new(addrs: Vec<SocketAddr>) -> Self {
         let mut seeds = Self {
@@ -98,8 +100,8 @@ impl Seeds {
 
 /// Calling.
 impl Node {
-    /// Calls all seeds until one has answered; afterwards, at a slower pace and for ever, one seed and one member that
-    /// seems gone, so that parts of a cluster that have lost each other meet again; and now and then where one was buried.
+    /// Calls all seeds until one has answered; afterwards, at a slower pace and for ever, one member that seems gone, and one
+    /// seed, so that parts of a cluster that have lost each other meet again; and now and then where one was buried.
     pub(super) fn on_call(&mut self, now: Duration) {
         let own = self.record().addr;
         let pace = self.config.seed_retry_max;
@@ -107,10 +109,10 @@ impl Node {
             self.send_hello(addr, Tag::default(), true);
         }
         if self.seeds.answered || self.members.len() > 1 {
-            if let Some(addr) = self.pick_seed() {
-                self.send_hello(addr, Tag::default(), true);
-            }
-            if let Some(addr) = self.pick_unreachable() {
+            let seed = self.pick_seed();
+            let unreachable = self.pick_unreachable();
+            let due = unreachable.is_some() || self.calls_for_all();
+            for addr in seed.filter(|_| due).into_iter().chain(unreachable) {
                 self.send_hello(addr, Tag::default(), true);
             }
             let pace = if self.ask_own_addr() { pace.min(4 * self.config.interval) } else { pace };
@@ -156,6 +158,13 @@ impl Node {
         let addr = self.seeds.addrs[self.rng.below(self.seeds.addrs.len())];
         let well = self.peers.iter().any(|p| p.addr == addr && p.opinion == Opinion::Trust);
         (addr != self.record().addr && !well).then_some(addr)
+    }
+
+    /// Whether it is this node's turn to call a seed although all seems well. Of all members some do in each round, as many in any
+    /// cluster: seeds would have the more to bear the larger it is, and one call is enough for two parts to meet.
+    fn calls_for_all(&mut self) -> bool {
+        let members = self.members.len();
+        members <= Seeds::CALLERS || self.rng.below(members) < Seeds::CALLERS
     }
 
     /// Some member that others, or this node, cannot reach. A few are looked at, so that calls come the more often the
