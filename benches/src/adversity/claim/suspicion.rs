@@ -151,7 +151,7 @@ fn untrusting(log: &Log) -> Option<(usize, usize)> {
     beliefs
         .pairs()
         .filter(|(o, t)| running.contains(o) && running.contains(t))
-        .find(|&(o, t)| beliefs.now(o, t) != observe::Held::Trust)
+        .find(|&(o, t)| !beliefs.now(o, t).is_well(log.full_mesh))
 }
 
 pub(super) fn all_known(log: &Log, seconds: f64) -> Judgement {
@@ -342,9 +342,9 @@ mod tests {
         let mut log = healthy(3);
         log.did(5.0, Deed::Killed(2));
         log.did(6.0, Deed::Started(2));
-        log.says(6.5, 2, Line::Joined(0));
+        log.says(6.5, 2, Line::Joined { target: 0, incarnation: 1 });
         assert!(all_known(&log, 10.0).is_broken());
-        log.says(6.6, 2, Line::Joined(1));
+        log.says(6.6, 2, Line::Joined { target: 1, incarnation: 1 });
         assert!(!all_known(&log, 10.0).is_broken());
     }
 

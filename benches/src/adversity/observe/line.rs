@@ -9,8 +9,11 @@ pub(crate) enum Line {
     Started {
         incarnation: u64,
     },
-    /// The process has met a node.
-    Joined(usize),
+    /// The process has met a node, in this life of it; 0 where lives are not numbered.
+    Joined {
+        target: usize,
+        incarnation: u64,
+    },
     /// A node has left on purpose.
     Left(usize),
     Suspected(usize),
@@ -91,7 +94,7 @@ pub(crate) fn parse(text: &str, nodes: usize) -> Line {
     let word = |field: &str| value[field].as_str().unwrap_or_default().to_owned();
     match (event, node) {
         ("started", _) => Line::Started { incarnation: number("incarnation") },
-        ("joined", Some(node)) => Line::Joined(node),
+        ("joined", Some(target)) => Line::Joined { target, incarnation: number("incarnation") },
         ("left", Some(node)) => Line::Left(node),
         ("suspected", Some(node)) => Line::Suspected(node),
         ("trusted", Some(node)) => Line::Trusted(node),

@@ -5,10 +5,8 @@ use super::log::Sample;
 use super::{Beliefs, Deed, Held, Line, Log, Presence};
 
 /// What was wrong when a line was written may have been right when its cause arose: a suspicion this soon after a node
-/// went on, or a fault ended, is not held against the observer. That it ends is what [`recoveries`] looks at.
+/// went on, or a fault ended, is not held against the observer. That it ends is what [`recoveries`](super::recoveries) looks at.
 const GRACE_S: f64 = 1.0;
-/// Deeds closer together than this are one, as when all nodes are started.
-const TOGETHER_S: f64 = 1.0;
 
 /// How the survivors noticed that a node was killed.
 #[derive(Debug)]
@@ -73,7 +71,7 @@ fn first_told(log: &Log, observer: usize, target: usize, from: f64, until: f64) 
             Some(matches!(verdict.as_str(), "suspended" | "dead"))
         }
         Line::ToldOf(whom) if *whom == target => Some(true),
-        Line::Joined(whom) if *whom == target => Some(false),
+        Line::Joined { target: whom, .. } if *whom == target => Some(false),
         _ => None,
     };
     let said = || log.said().filter(|(_, by, _)| *by == observer);
@@ -161,7 +159,7 @@ pub(crate) fn notices(log: &Log) -> Vec<Notice> {
             |o: usize| pairs.iter().filter(|(observer, _)| *observer == o).count() + 1 == log.nodes;
         for &(observer, target) in &pairs {
             // In a large cluster only neighbours watch.
-            let watches = log.full_mesh || beliefs.at(observer, target, at) != Held::Nothing;
+            let watches = log.full_mesh || beliefs.at(observer, target, at).is_opinion();
             if watches && presence.runs_throughout(observer, at, until) {
                 let doubted = || {
                     let mut changes = beliefs.changes(observer, target).iter();
@@ -204,6 +202,20 @@ pub(crate) fn mistakes(log: &Log) -> Vec<Mistake> {
         .collect()
 }
 
+/// How often a healthy node was suspected, however many suspected it at a time: unlike the number of mistakes, it does not depend on
+/// how many watch each node.
+pub(crate) fn accusations(log: &Log) -> usize {
+    let mut until = vec![f64::NEG_INFINITY; log.nodes];
+    let mut accusations = 0;
+    // Oldest first.
+    for mistake in mistakes(log) {
+        let until = &mut until[mistake.target];
+        accusations += usize::from(mistake.from > *until);
+        *until = until.max(mistake.from + mistake.seconds);
+    }
+    accusations
+}
+
 /// When pairs of nodes could not reach each other.
 struct Excuses {
     faults: Vec<(f64, f64, super::Fault)>,
@@ -233,95 +245,6 @@ impl Excuses {
                     || fault.slow && fault.sick.contains(&s.target))
         })
     }
-}
-
-/// How soon all trusted each other again after something ended.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Recovery {
-    /// When it ended.
-    pub(crate) from: f64,
-    /// None if they did not, before the next fault or the end of the log.
-    pub(crate) seconds: Option<f64>,
-    /// For how long that could be seen.
-    pub(crate) watched: f64,
-}
-
-/// One entry for each end of a fault, and each time that nodes were started or went on.
-pub(crate) fn recoveries(log: &Log) -> Vec<Recovery> {
-    let (presence, beliefs) = (Presence::of(log), Beliefs::of(log));
-    let ends = |deed: &Deed| matches!(deed, Deed::Started(_) | Deed::Continued(_) | Deed::FaultEnds(_));
-    let deeds: Vec<(f64, bool)> =
-        log.deeds().filter(|(_, d)| !matches!(d, Deed::Mark(_))).map(|(at, d)| (at, ends(d))).collect();
-    let mut recoveries = Vec::new();
-    for (i, &(from, end)) in deeds.iter().enumerate() {
-        let next = deeds.get(i + 1);
-        // One that is followed at once by another, of either kind, has no time to recover in.
-        if !end || next.is_some_and(|(at, _)| at - from < TOGETHER_S) {
-            continue;
-        }
-        let until = next.map_or(log.end(), |(at, _)| *at);
-        let nodes = presence.running(from);
-        let seconds = all_trust_from(&beliefs, &nodes, log.full_mesh, from, until).map(|at| at - from);
-        recoveries.push(Recovery { from, seconds, watched: until - from });
-    }
-    recoveries
-}
-
-/// The first moment at which all trust each other.
-fn all_trust_from(beliefs: &Beliefs, nodes: &[usize], full_mesh: bool, from: f64, until: f64) -> Option<f64> {
-    let bad = |held: Held| held != Held::Trust && (full_mesh || held != Held::Nothing);
-    let mut changes = Vec::new();
-    let mut bad_pairs = 0usize;
-    for (o, t) in beliefs.pairs().filter(|(o, t)| nodes.contains(o) && nodes.contains(t)) {
-        let mut before = bad(beliefs.at(o, t, from));
-        bad_pairs += usize::from(before);
-        for &(at, held) in beliefs.changes(o, t).iter().filter(|(at, _)| *at > from && *at <= until) {
-            if bad(held) != before {
-                before = !before;
-                changes.push((at, before));
-            }
-        }
-    }
-    if bad_pairs == 0 {
-        return Some(from);
-    }
-    changes.sort_by(|a, b| a.0.total_cmp(&b.0));
-    for (at, turned_bad) in changes {
-        bad_pairs = if turned_bad { bad_pairs + 1 } else { bad_pairs - 1 };
-        if bad_pairs == 0 {
-            return Some(at);
-        }
-    }
-    None
-}
-
-/// Seconds from the last start of a node until every running node had met every other; None if that never was.
-pub(crate) fn known_by_all(log: &Log) -> Option<f64> {
-    let started = log.deeds().filter(|(_, d)| matches!(d, Deed::Started(_))).map(|(at, _)| at).last()?;
-    let nodes = Presence::of(log).running(started);
-    let mut known = vec![false; log.nodes * log.nodes];
-    let mut missing = nodes.len() * nodes.len().saturating_sub(1);
-    for entry in &log.entries {
-        match &entry.what {
-            super::What::Did(Deed::Started(node)) => {
-                let row = &mut known[node * log.nodes..(node + 1) * log.nodes];
-                missing += row.iter().filter(|k| **k).count();
-                row.fill(false);
-            }
-            super::What::Said { by, line: Line::Joined(target) | Line::Trusted(target), .. } => {
-                let known = &mut known[by * log.nodes + target];
-                if !*known && by != target && nodes.contains(by) && nodes.contains(target) {
-                    *known = true;
-                    missing -= 1;
-                }
-            }
-            _ => {}
-        }
-        if missing == 0 && entry.at >= started {
-            return Some(entry.at - started);
-        }
-    }
-    None
 }
 
 /// What a node cost between two marks.
@@ -378,4 +301,23 @@ fn cost(log: &Log, node: usize) -> Option<Cost> {
         descriptors: last.descriptors,
         descriptors_growth: last.descriptors.cast_signed() - first.descriptors.cast_signed(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adversity::observe::synthetic::healthy;
+
+    #[test]
+    fn one_wrong_accusation_is_one_however_many_hold_it() {
+        let mut log = healthy(4);
+        log.all_say(5.0, 1, Line::Suspected);
+        log.all_say(6.0, 1, Line::Trusted);
+        log.says(5.5, 0, Line::Suspected(2));
+        log.says(5.9, 0, Line::Trusted(2));
+        assert_eq!((mistakes(&log).len(), accusations(&log)), (4, 2));
+        log.says(7.0, 3, Line::Suspected(1));
+        log.says(7.1, 3, Line::Trusted(1));
+        assert_eq!((mistakes(&log).len(), accusations(&log)), (5, 3));
+    }
 }

@@ -10,6 +10,7 @@ mod log;
 mod metrics;
 mod presence;
 mod quorum;
+mod recovery;
 #[cfg(test)]
 pub(crate) mod synthetic;
 
@@ -17,6 +18,7 @@ pub(crate) use belief::{Beliefs, Held};
 pub(crate) use lease::holder;
 pub(crate) use line::{LeaseState, Line, View, parse, parse_write};
 pub(crate) use log::{BareLoops, Deed, Fault, LINKS_ARE_SET, LINKS_CHANGE, Log, Sample, What, name};
-pub(crate) use metrics::{Cost, burials, costs, detections, known_by_all, mistakes, notices, recoveries};
+pub(crate) use metrics::{Cost, accusations, burials, costs, detections, mistakes, notices};
 pub(crate) use presence::Presence;
 pub(crate) use quorum::{Quorum, deaths};
+pub(crate) use recovery::{known_by_all, recoveries};

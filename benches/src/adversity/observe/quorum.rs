@@ -122,6 +122,18 @@ impl<'a> Quorum<'a> {
         }))
     }
 
+    /// Whether links let a node reach a majority of the voters before this epoch all the time, from so long before a moment on. Also
+    /// if those voters are not known: nothing excuses a verdict then.
+    pub(crate) fn hears(&self, epoch: u64, node: usize, at: f64, within: f64) -> bool {
+        let Some(voters) = self.voters_before(epoch) else { return true };
+        let deeds = self.log.deeds().map(|(t, _)| t).filter(|t| (at - within..=at).contains(t));
+        let mut moments = deeds.chain([at - within, at]);
+        moments.all(|moment| {
+            let reached = voters.iter().filter(|voter| !apart(self.log, **voter, node, moment)).count();
+            reached > voters.len() / 2
+        })
+    }
+
     fn is_able(&self, voter: usize, by: usize, at: f64) -> bool {
         self.presence.runs(voter, at)
             && !self.wiped.iter().any(|(node, from, until)| *node == voter && (*from..*until).contains(&at))

@@ -12,7 +12,7 @@ pub(crate) fn healthy(nodes: usize) -> Log {
     }
     for (observer, target) in (0..nodes).flat_map(|o| (0..nodes).map(move |t| (o, t))).filter(|(o, t)| o != t)
     {
-        log.says(0.4, observer, Line::Joined(target));
+        log.says(0.4, observer, Line::Joined { target, incarnation: 1 });
         log.says(0.5, observer, Line::Trusted(target));
     }
     log

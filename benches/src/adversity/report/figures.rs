@@ -2,7 +2,7 @@
 
 use crate::adversity::claim::{median, quantile};
 use crate::adversity::observe::{
-    Cost, Log, burials, costs, detections, known_by_all, mistakes, notices, recoveries,
+    Cost, Log, accusations, burials, costs, detections, known_by_all, mistakes, notices, recoveries,
 };
 use crate::adversity::run::mean_cost;
 
@@ -49,6 +49,7 @@ pub(super) fn of(log: &Log) -> Vec<Figure> {
 
     let mistakes = mistakes(log);
     push("mistakes", Some(mistakes.len() as f64), "");
+    push("accusations", Some(accusations(log) as f64), "");
     push("mistake longest", mistakes.iter().map(|m| m.seconds).reduce(f64::max), "s");
     push("mistakes together", mistakes.iter().map(|m| m.seconds).reduce(|a, b| a + b), "s");
 

@@ -65,7 +65,7 @@ fn sentence(text: &str) -> String {
 }
 
 /// The figures that compare, by column: name of the figure, head of the column, factor.
-const COMPARED: [(&str, &str, f64); 10] = [
+const COMPARED: [(&str, &str, f64); 11] = [
     ("detection first", "killed, suspected: first s", 1.0),
     ("detection median", "median s", 1.0),
     ("detection last", "last s", 1.0),
@@ -74,6 +74,7 @@ const COMPARED: [(&str, &str, f64); 10] = [
     ("notice last", "last s", 1.0),
     ("not noticed", "never", 1.0),
     ("mistakes", "mistakes", 1.0),
+    ("accusations", "times a healthy node was accused", 1.0),
     ("mistake longest", "longest s", 1.0),
     ("recovery longest", "recovered s", 1.0),
 ];
@@ -81,7 +82,9 @@ const COMPARED: [(&str, &str, f64); 10] = [
 const UNFAIR: &str = "**Where this is unfair**: the claims are ours, and were never made by the others; that a node says \
      that it was stopped is not in their interface at all. foca, memberlist and serf confirm a suspicion by gossip and tell the \
      application only of the outcome, so their detection includes what ours leaves to a verdict, and all their nodes hold \
-     one opinion where ours hold their own. memberlist leaves it to its user to call again those that it has given up, and \
+     one opinion where ours hold their own. With more nodes than a full mesh has, only some watch each node of ours: who is told of \
+     their suspicion counts as having noticed, and does not count as mistaken where they are. So mistakes of ours are fewer than \
+     they would be if all watched all; how often a healthy node was accused, by however many, does not depend on that. memberlist leaves it to its user to call again those that it has given up, and \
      this agent only calls its seeds while it is alone. With their defaults they are made for larger and slower networks; \
      *tuned* is our choice of their settings for detection in about a second, not their authors'. serf, a program in Go \
      around the memberlist of that language, cannot be tuned so: *local* is the fastest of its three profiles. Its lines \
@@ -95,7 +98,8 @@ fn beside_peers(outcomes: &[Outcome], text: &mut String) {
     text.push_str(UNFAIR);
     text.push_str(
         "\n\nOnly repeat 1 is shown where there are several; figures.csv has all. *Never*: not within ten seconds, or as \
-         long as the fault lasted. Empty: nothing of the kind happened.\n",
+         long as the fault lasted. *Recovered*: from the end of a fault, or a restart, until all that run know and trust each other \
+         again, and go on doing so for a second. Empty: nothing of the kind happened.\n",
     );
     for name in scenarios(outcomes) {
         let rows: Vec<&Outcome> =
@@ -141,7 +145,7 @@ fn compared(outcome: &Outcome, text: &mut String) {
             for (name, _, factor) in COMPARED {
                 match figures.get(name) {
                     // Counts are whole.
-                    Some(value) if name.starts_with("not ") || name == "mistakes" => {
+                    Some(value) if name.starts_with("not ") || matches!(name, "mistakes" | "accusations") => {
                         let _ = write!(text, " {value} |");
                     }
                     Some(value) => {

@@ -204,7 +204,7 @@ fn moments(area: &Area<'_>, beliefs: &Beliefs, row: &Row, y: i32, scale: Scale) 
         let colour = match held {
             Held::Suspect => SUSPECT,
             Held::Unsure => UNSURE,
-            Held::Nothing | Held::Trust => continue,
+            Held::Nothing | Held::Met | Held::Trust => continue,
         };
         let x = scale.x(at);
         area.draw(&Rectangle::new([(x, y), (x + 1, y + BAR)], colour.filled()))?;

@@ -149,7 +149,7 @@ impl Stage {
             self.start(node)?;
         }
         let begun = self.fleet.elapsed();
-        let ready = self.wait_until(READY_MAX_S, Self::all_trust);
+        let ready = self.wait_until(READY_MAX_S, Self::all_well);
         anyhow::ensure!(
             ready,
             "the cluster of {} has not come together within {READY_MAX_S} s: is the machine very busy?",
@@ -431,7 +431,7 @@ impl Stage {
             for node in std::mem::take(&mut self.ended) {
                 self.start(node)?;
             }
-            self.wait_until(SETTLE_MAX_S, |stage| !stage.ended.is_empty() || stage.all_trust());
+            self.wait_until(SETTLE_MAX_S, |stage| !stage.ended.is_empty() || stage.all_well());
             if self.ended.is_empty() {
                 break;
             }
@@ -457,17 +457,10 @@ impl Stage {
         }
     }
 
-    /// Whether all running nodes trust each other now, and have met.
-    pub(crate) fn all_trust(&self) -> bool {
+    /// Whether all running nodes know and trust each other now, in their present lives.
+    pub(crate) fn all_well(&self) -> bool {
         let nodes = self.fleet.in_state(State::Running);
-        self.beliefs.all_trust(&nodes, self.log.full_mesh, f64::INFINITY)
-            && (self.log.full_mesh || self.met_all(&nodes))
-    }
-
-    /// In a large cluster only some have an opinion, but everybody has met everybody. A count is enough to wait for.
-    fn met_all(&self, nodes: &[usize]) -> bool {
-        let joined = self.log.said().filter(|(_, _, line)| matches!(line, Line::Joined(_))).count();
-        joined >= nodes.len() * (nodes.len() - 1)
+        self.beliefs.all_well(&nodes, self.log.full_mesh, f64::INFINITY)
     }
 
     /// Whether everybody who runs has said something about decisions that fulfils this, since that moment.
@@ -502,7 +495,7 @@ impl Stage {
         let observers = self.fleet.in_state(State::Running);
         observers.iter().filter(|o| **o != target).all(|&o| match self.beliefs.now(o, target) {
             Held::Suspect => true,
-            Held::Nothing => !self.log.full_mesh,
+            Held::Nothing | Held::Met => !self.log.full_mesh,
             _ => false,
         })
     }

@@ -1,20 +1,21 @@
 //! Claims about verdicts on nodes that were well.
 
-use std::collections::BTreeMap;
-
 use super::GRACE_S;
 use crate::adversity::claim::Judgement;
-use crate::adversity::observe::{Deed, Line, Log, Presence, deaths, name};
+use crate::adversity::observe::{Deed, Line, Log, Presence, Quorum, deaths, name};
 
 pub(crate) fn no_healthy_dead(log: &Log) -> Judgement {
     if !log.speaks_of_verdicts() {
         return Judgement::Open("nobody speaks of verdicts".into());
     }
-    let presence = Presence::of(log);
+    let (presence, quorum) = (Presence::of(log), Quorum::of(log));
     for death in deaths(log) {
         // One that has only just gone on may have been declared dead before it did.
         let runs = presence.running_for(death.target, death.at).is_some_and(|running| running > GRACE_S);
-        if runs && death.of_a_running_life(log) && !cut_off(log, death.target, death.at) {
+        let well = || {
+            !sick(log, death.target, death.at) && quorum.hears(death.epoch, death.target, death.at, GRACE_S)
+        };
+        if runs && death.of_a_running_life(log) && well() {
             let (by, target) = (name(death.by), name(death.target));
             return Judgement::Broken(format!(
                 "{by} reports that {target} is dead in view {} at {:.1} s",
@@ -28,24 +29,17 @@ pub(crate) fn no_healthy_dead(log: &Log) -> Judgement {
     Judgement::Held(format!("{dead} reports of deaths, all of nodes that were down or out of reach"))
 }
 
-/// Whether a fault kept this node from somebody at a moment, or made it sick: a majority may be right to evict it.
-fn cut_off(log: &Log, node: usize, at: f64) -> bool {
-    let mut cut: BTreeMap<&str, bool> = BTreeMap::new();
+/// Whether a node was the trouble itself at a moment, or had been until just before: a majority may be right to evict it.
+fn sick(log: &Log, node: usize, at: f64) -> bool {
+    let mut troubles: Vec<&str> = Vec::new();
     for (t, deed) in log.deeds() {
         match deed {
-            Deed::FaultBegins(fault) if t <= at => {
-                cut.insert(
-                    &fault.text,
-                    fault.sick.contains(&node) || fault.excused.iter().any(|(_, target)| *target == node),
-                );
-            }
-            Deed::FaultEnds(text) if t + GRACE_S < at => {
-                cut.remove(text.as_str());
-            }
+            Deed::FaultBegins(fault) if t <= at && fault.sick.contains(&node) => troubles.push(&fault.text),
+            Deed::FaultEnds(text) if t + GRACE_S < at => troubles.retain(|trouble| trouble != text),
             _ => {}
         }
     }
-    cut.values().any(|cut| *cut)
+    !troubles.is_empty()
 }
 
 #[cfg(test)]
@@ -73,11 +67,42 @@ mod tests {
     }
 
     #[test]
-    fn a_node_that_was_cut_off_may_be_evicted_and_no_other() {
-        for (cut, broken) in [(1, false), (2, true)] {
+    fn whom_no_majority_of_voters_hears_may_be_evicted_and_no_other() {
+        for (alone, target, broken) in [
+            (&[4][..], 4, false),
+            (&[3, 4], 3, false),
+            (&[3, 4], 1, true),
+            (&[4], 0, true),
+            (&[0, 1, 2], 1, true),
+        ] {
+            let mut log = healthy(5);
+            log.view(1.0, 0, 1);
+            log.partition(3.0, alone);
+            log.verdict(5.0, 0, target, "dead", 2);
+            assert_eq!(no_healthy_dead(&log).is_broken(), broken, "{alone:?}, {target}");
+        }
+        // Nobody has a majority, and it has just been mended.
+        let mut log = healthy(3);
+        log.view(1.0, 0, 1);
+        log.fault(3.0, &[(0, 1), (1, 0), (1, 2), (2, 1), (0, 2), (2, 0)]);
+        log.did(5.0, Deed::FaultEnds("trouble".into()));
+        log.verdict(5.5, 0, 1, "dead", 2);
+        assert!(!no_healthy_dead(&log).is_broken());
+        log.verdict(6.5, 0, 2, "dead", 3);
+        assert!(no_healthy_dead(&log).is_broken(), "too late for that");
+    }
+
+    #[test]
+    fn a_sick_node_may_be_evicted_and_one_that_merely_hears_one_other_no_more_may_not() {
+        for (sick, broken) in [(true, false), (false, true)] {
             let mut log = healthy(3);
-            log.fault(3.0, &[(0, cut)]);
-            log.says(5.0, 0, dead(1));
+            log.view(1.0, 0, 1);
+            let (excused, sick) =
+                if sick { ([].into(), [1].into()) } else { ([(0, 1), (1, 0)].into(), [].into()) };
+            let fault =
+                crate::adversity::observe::Fault { text: "trouble".into(), excused, sick, slow: false };
+            log.did(3.0, Deed::FaultBegins(fault));
+            log.verdict(5.0, 0, 1, "dead", 2);
             assert_eq!(no_healthy_dead(&log).is_broken(), broken);
         }
     }
