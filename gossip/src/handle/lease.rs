@@ -119,8 +119,8 @@ impl Lease {
         self.owned.grip().genesis()
     }
 
-    /// Gives the lease back. The handle is dead before anybody hears of it; when this returns the request is on its way, and others
-    /// can have the lease as soon as it has been decided.
+    /// Gives the lease back. The handle is dead before anybody hears of it; when this returns the node has been told to ask for it, and
+    /// others can have the lease as soon as it has been decided. A node whose disk hangs asks for nothing until the disk answers.
     ///
     /// It is the same as dropping it, but waits until the node knows. Where the node has stopped the lease is over anyway.
     ///

@@ -3,6 +3,7 @@
 use crate::sim::fault::{Fault, Scenario};
 use crate::sim::network::Rule;
 use crate::sim::run::Run;
+use crate::sim::world::{World, config};
 use crate::sim::{MS, SECOND};
 
 /// Who owns a lease after so many intervals.
@@ -109,5 +110,41 @@ fn the_lease_of_an_owner_that_begins_anew_while_nobody_remembers_it_passes_on() 
         assert_eq!(owner_at(&mut run, seed, 49).as_deref(), Some("n5"));
         assert_eq!(owner_at(&mut run, seed, 150).as_deref(), Some("n4"), "seed {seed}");
         run.finish().unwrap_or_else(|failure| panic!("seed {seed}: {}", failure.what));
+    }
+}
+
+/// L1, L3: a process that crashes again and again, sooner than vouchers for it run out. Its first life owned a lease, and is dead
+/// when those have run out, whatever becomes of the later ones.
+#[test]
+fn the_lease_of_a_process_that_crashes_again_and_again_becomes_free() {
+    for seed in 1..11 {
+        let voters = (0..3).map(|n| format!("n{n}"));
+        let config = config(100).voters(voters).lease(std::time::Duration::from_secs(5));
+        let mut world = World::new(config.build().expect("valid"), 6, seed);
+        world.give_disks();
+        world.start_all();
+        world.run_for(std::time::Duration::from_secs(10));
+        let (owner, other) = (5, 4);
+        for host in [owner, other] {
+            let now = world.hosts[host].now(world.now);
+            let node = world.hosts[host].node.as_mut().expect("it runs");
+            node.acquire(now, &gossip::LeaseName::new("lock").expect("a name")).expect("it can be asked for");
+            world.drain(host);
+            world.run_for(std::time::Duration::from_secs(2));
+        }
+        let granted = |world: &World| {
+            let view = world.view(0).expect("a history");
+            view.leases.iter().next().map(|(_, grant)| grant.owner.id.to_string())
+        };
+        assert_eq!(granted(&world).as_deref(), Some("n5"));
+        for _ in 0..8 {
+            world.crash(owner);
+            world.run_for(std::time::Duration::from_millis(700));
+            let incarnation = world.hosts[owner].stored + 1;
+            world.start(owner, incarnation);
+            world.drain(owner);
+            world.run_for(std::time::Duration::from_millis(1300));
+        }
+        assert_eq!(granted(&world).as_deref(), Some("n4"), "seed {seed}: after sixteen seconds");
     }
 }

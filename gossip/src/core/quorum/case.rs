@@ -280,7 +280,9 @@ impl<R: Register> Quorum<R> {
         for (subject, case) in &self.cases.open {
             let Subject { id, incarnation } = subject;
             let room = view.suspended.len() + suspects.len() < SUSPENDED_MAX;
+            // A former life is dead, or restored, before this one is suspended (D5): one in force is not replaced.
             if room
+                && !view.suspended.contains(id)
                 && view.is_good(id, *incarnation)
                 && says(case, Opinion::Suspect)
                 && agrees(subject, Opinion::Suspect)
