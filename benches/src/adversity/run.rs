@@ -119,9 +119,13 @@ impl Run {
         progress: &ProgressBar,
     ) -> Outcome {
         let nodes = scenario.nodes.unwrap_or(self.nodes);
+        let ours = system.is_claimed();
+        let thrifty = (scenario.economy && ours).then(|| system.in_economy());
+        let obstacle = self.obstacle(scenario, system);
+        let system = thrifty.as_ref().unwrap_or(system);
         let load = fleet::load();
         let begun = Instant::now();
-        let end = match self.obstacle(scenario, system) {
+        let end = match obstacle {
             Some(why) => End::Skipped(why),
             None => match self.perform(scenario, system, nodes, repeat, progress) {
                 Ok(log) => {
@@ -135,7 +139,7 @@ impl Run {
             scenario: scenario.clone(),
             system: system.label.clone(),
             backend: self.backend(scenario),
-            ours: system.is_claimed(),
+            ours,
             repeat,
             nodes,
             load,
@@ -148,6 +152,9 @@ impl Run {
     fn obstacle(&self, scenario: &Scenario, system: &System) -> Option<String> {
         if let Some(why) = system.peer().and_then(Peer::obstacle) {
             return Some(why);
+        }
+        if scenario.economy && system.is_ours() && !system.is_claimed() {
+            return Some("is what our node is played as here anyway".into());
         }
         if !system.is_ours() && !scenario.peers {
             return Some("needs faults that only our node's own driver can make".into());
@@ -218,7 +225,9 @@ fn judge(scenario: &Scenario, system: &System, log: &Log, load: &str) -> Vec<(Cl
 fn excuse_busy_machine(claim: &Claim, judgement: Judgement, load: &str) -> Judgement {
     let busy = load.split(' ').next().and_then(|l| l.parse::<f64>().ok()).is_none_or(|l| l > QUIET_LOAD);
     match judgement {
-        Judgement::Broken(measured) if busy && matches!(claim, Claim::Cpu { .. }) => {
+        Judgement::Broken(measured)
+            if busy && matches!(claim, Claim::Cpu { .. } | Claim::Processor { .. }) =>
+        {
             Judgement::Open(format!("{measured}, on a machine that was busy otherwise (load {load})"))
         }
         judgement => judgement,

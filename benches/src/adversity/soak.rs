@@ -34,6 +34,7 @@ pub(crate) fn scenario() -> Scenario {
         nodes: Some(NODES),
         quick: false,
         long: true,
+        economy: false,
         peers: false,
         contested: false,
         call: |_| {},

@@ -32,6 +32,16 @@ pub(super) fn quota_bites(log: &Log, share: f64) -> Judgement {
     Judgement::of(bites, format!("{} ({})", counts.join(", "), means.join("; ")))
 }
 
+pub(super) fn processor(log: &Log, percent: f64) -> Judgement {
+    let shares: Vec<f64> = costs(log).iter().map(|cost| cost.cpu_percent).collect();
+    judge_mean(&shares, percent, |mean, max| format!("mean {mean:.3}, highest {max:.3} %"))
+}
+
+pub(super) fn wire(log: &Log, bytes_s: f64) -> Judgement {
+    let rates: Vec<f64> = costs(log).iter().filter_map(|cost| cost.wire_bytes_s).collect();
+    judge_mean(&rates, bytes_s, |mean, max| format!("mean {:.2}, highest {:.2} kB/s", mean / 1e3, max / 1e3))
+}
+
 pub(super) fn payload(log: &Log, bytes_s: f64) -> Judgement {
     let rates: Vec<f64> = costs(log).iter().filter_map(|cost| cost.payload_bytes_s).collect();
     judge_mean(&rates, bytes_s, |mean, max| format!("mean {:.1}, highest {:.1} kB/s", mean / 1e3, max / 1e3))
@@ -159,6 +169,8 @@ mod tests {
     #[test]
     fn costs_above_a_limit_are_caught() {
         let log = measured();
+        assert!(!processor(&log, 0.51).is_broken() && processor(&log, 0.49).is_broken());
+        assert!(matches!(wire(&log, 1.0), Judgement::Open(_)), "nobody has a network namespace");
         assert!(!payload(&log, 10_001.0).is_broken() && payload(&log, 9_999.0).is_broken());
         assert!(!memory_growth(&log, 1_000).is_broken() && memory_growth(&log, 999).is_broken());
         assert!(!descriptor_growth(&log, 2).is_broken() && descriptor_growth(&log, 1).is_broken());

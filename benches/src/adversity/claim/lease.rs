@@ -233,6 +233,25 @@ pub(super) fn used(log: &Log, tokens: usize) -> Judgement {
     Judgement::of(written.len() >= tokens, super::counted(written.len(), "token"))
 }
 
+pub(super) fn used_after_all(log: &Log) -> Judgement {
+    let deeds = log.deeds().filter(|(_, deed)| !matches!(deed, Deed::Mark(_)));
+    let over = deeds.map(|(at, _)| at).fold(0.0, f64::max);
+    let written: BTreeSet<u64> = log
+        .said()
+        .filter_map(|(_, _, line)| if let Line::Wrote { token, .. } = line { Some(*token) } else { None })
+        .collect();
+    let granted = log.said().find(|(at, _, line)| match line {
+        Line::Lease { token, state: LeaseState::Granted, .. } => *at > over && written.contains(token),
+        _ => false,
+    });
+    match granted {
+        Some((at, by, _)) => {
+            Judgement::Held(format!("to {} {:.2} s after the last deed", name(by), at - over))
+        }
+        None => Judgement::Broken(format!("to nobody who wrote, from {over:.1} s on")),
+    }
+}
+
 pub(super) fn tokens_increase(log: &Log) -> Judgement {
     let mut highest: BTreeMap<&str, (u64, f64)> = BTreeMap::new();
     let mut grants = 0;
@@ -426,6 +445,20 @@ mod tests {
         for (token, broken) in [(1, true), (1, true), (2, false)] {
             log.says(5.0, 0, wrote(token, true));
             assert_eq!(used(&log, 2).is_broken(), broken);
+        }
+    }
+
+    #[test]
+    fn a_lease_that_is_not_granted_again_after_all_is_caught() {
+        for (at, writes, broken) in [(5.0, true, true), (9.0, true, false), (9.0, false, true)] {
+            let mut log = healthy(3);
+            log.did(8.0, Deed::FaultEnds("loss".into()));
+            log.lease(at, 0, 1, Granted);
+            log.did(12.0, Deed::Mark("end"));
+            if writes {
+                log.says(12.0, 0, wrote(1, true));
+            }
+            assert_eq!(used_after_all(&log).is_broken(), broken, "{at}, {writes}");
         }
     }
 

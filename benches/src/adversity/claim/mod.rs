@@ -79,6 +79,8 @@ pub(crate) enum Claim {
     WritesInTurn,
     /// Holders of a lease write with at least so many different tokens: a lease that nobody gets shows nothing.
     LeaseUsed { tokens: usize },
+    /// After the last fault, and the last start, somebody is granted the lease, and writes.
+    LeaseUsedAfterAll,
     /// Every holder keeps its lease until it gives it back.
     LeasesKept,
     /// Nobody is suspended, declared dead or isolated.
@@ -91,6 +93,10 @@ pub(crate) enum Claim {
     QuotaBites { share: f64 },
     /// Mean share of one processor, as a part of what a bare loop takes.
     Cpu { of_bare_loop: f64 },
+    /// Mean share of one processor.
+    Processor { percent: f64 },
+    /// Mean of what is sent, with all headers, as the kernel counts it.
+    Wire { bytes_s: f64 },
     /// Mean payload sent.
     Payload { bytes_s: f64 },
     /// Memory of no process grows by more.
@@ -191,6 +197,9 @@ impl Claim {
             Self::LeaseUsed { tokens } => {
                 format!("holders of a lease write, with {} at least", counted(*tokens, "token"))
             }
+            Self::LeaseUsedAfterAll => {
+                "when all is over the lease is granted once more, and its holder writes".into()
+            }
             Self::GateRefusesNobody => "a gate refuses no holder of a lease".into(),
             Self::LeasesKept => "who is granted a lease keeps it until it gives it back".into(),
             Self::NobodyCondemned => "nobody is suspended, declared dead or isolated".into(),
@@ -204,6 +213,8 @@ impl Claim {
             Self::Cpu { of_bare_loop } => format!(
                 "a node takes at most {of_bare_loop} of the processor time of a loop beside it that only exchanges heartbeats with 19 others"
             ),
+            Self::Processor { percent } => format!("a node takes at most {percent} % of a processor"),
+            Self::Wire { bytes_s } => format!("a node sends at most {} kB/s with all headers", bytes_s / 1e3),
             Self::Payload { bytes_s } => format!("a node sends at most {} kB/s", bytes_s / 1e3),
             Self::MemoryGrowth { kb } => format!("no process grows by more than {} MB", *kb as f64 / 1e3),
             Self::DescriptorGrowth { count } => {
@@ -233,6 +244,7 @@ impl Claim {
                 | Self::GateRefusesNobody
                 | Self::WritesInTurn
                 | Self::LeaseUsed { .. }
+                | Self::LeaseUsedAfterAll
                 | Self::OneHolder
                 | Self::TokensIncrease
                 | Self::LeasePasses { .. }
@@ -274,6 +286,7 @@ impl Claim {
             Self::TellsOfFullDisk => verdict::tells_of_full_disk(log),
             Self::WritesInTurn => lease::writes_in_turn(log),
             Self::LeaseUsed { tokens } => lease::used(log, tokens),
+            Self::LeaseUsedAfterAll => lease::used_after_all(log),
             Self::GateRefusesNobody => lease::gate_refuses_nobody(log),
             Self::OneHolder => lease::one_holder(log),
             Self::TokensIncrease => lease::tokens_increase(log),
@@ -283,6 +296,8 @@ impl Claim {
             Self::StepsShow => clock::steps_show(log),
             Self::QuotaBites { share } => cost::quota_bites(log, share),
             Self::Cpu { of_bare_loop } => cost::cpu(log, of_bare_loop),
+            Self::Processor { percent } => cost::processor(log, percent),
+            Self::Wire { bytes_s } => cost::wire(log, bytes_s),
             Self::Payload { bytes_s } => cost::payload(log, bytes_s),
             Self::MemoryGrowth { kb } => cost::memory_growth(log, kb),
             Self::DescriptorGrowth { count } => cost::descriptor_growth(log, count),

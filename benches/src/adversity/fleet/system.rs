@@ -47,8 +47,9 @@ impl System {
     /// For how long one of its detectors has heard little, and is slow on purpose: that is another figure than the one claimed. Of
     /// ours, fifty heartbeats; peers get as much as our node at its usual interval.
     pub(crate) fn young_s(&self) -> f64 {
-        let intervals_s = if let Kind::Economy = self.kind { 0.8 } else { 0.1 };
-        50.0 * intervals_s
+        let builder = gossip::Config::builder("adversity");
+        let config = if let Kind::Economy = self.kind { builder.economy() } else { builder };
+        config.build().map_or(0.0, |config| 50.0 * config.interval().as_secs_f64())
     }
 
     /// A peer's agent, once with each of its profiles. It may still have to be built.

@@ -20,8 +20,9 @@ pub(super) struct Contest {
     faults: BTreeSet<String>,
     /// When something was last done.
     touched: f64,
-    /// How often somebody was granted it.
+    /// How often somebody was granted it, and how often since something was last done.
     grants: usize,
+    grants_since: usize,
     /// Since when, as long as it has not been made to give it back.
     holder: Option<(usize, f64)>,
     /// Who has given it back, and since when it rests.
@@ -56,6 +57,16 @@ impl Contest {
         self.grants >= 2
     }
 
+    /// Whether somebody has been granted it since something was last done to any node.
+    pub(super) fn has_moved_since(&self) -> bool {
+        self.grants_since > 0
+    }
+
+    /// From now on nobody may keep it.
+    pub(super) fn let_nobody_keep(&mut self) {
+        self.keeper = None;
+    }
+
     /// Whether the one that may keep it has it, and has not been made to give it back before.
     pub(super) fn is_kept(&self) -> bool {
         self.holder.is_some_and(|(holder, _)| self.keeper == Some(holder))
@@ -70,11 +81,13 @@ impl Contest {
             _ => {}
         }
         self.touched = at;
+        self.grants_since = 0;
     }
 
     pub(super) fn granted(&mut self, at: f64, to: usize) {
         self.holder = Some((to, at));
         self.grants += 1;
+        self.grants_since += 1;
         self.kept |= self.keeper == Some(to);
         self.resting = self.resting.filter(|(by, _)| *by == to);
     }
@@ -172,5 +185,21 @@ mod tests {
         let mut one = contest();
         one.see(11.0, &Deed::Started(2));
         assert_eq!(one.due(20.0, &all), None, "that was another life");
+    }
+
+    #[test]
+    fn a_grant_after_all_was_done_is_another_than_one_before() {
+        let mut contest = Contest::default();
+        contest.begin(5);
+        contest.let_keep(4);
+        contest.granted(10.0, 4);
+        assert!(contest.has_moved_since());
+        contest.see(11.0, &Deed::FaultEnds("loss".into()));
+        contest.see(11.5, &Deed::Mark("end"));
+        assert!(!contest.has_moved_since() && contest.due(20.0, &[4]).is_none());
+        contest.let_nobody_keep();
+        assert_eq!(contest.due(20.0, &[4]), Some(4));
+        contest.granted(20.5, 0);
+        assert!(contest.has_moved_since());
     }
 }

@@ -41,8 +41,12 @@ pub(super) fn scenarios() -> Vec<Scenario> {
 
 fn crash(stage: &mut Stage) -> anyhow::Result<()> {
     stage.gather()?;
-    let kills = if stage.setting.quick { 3 } else { 10 };
-    for _ in 0..kills {
+    kills(stage, if stage.setting.quick { 3 } else { 10 })
+}
+
+/// Kills somebody, waits until all know, and starts it again, so often.
+pub(super) fn kills(stage: &mut Stage, count: usize) -> anyhow::Result<()> {
+    for _ in 0..count {
         let victim = stage.any()?;
         stage.kill(victim)?;
         stage.wait_until(NOTICED_MAX_S, |stage| stage.all_suspect(victim));

@@ -30,7 +30,8 @@ fn idle_and_bare(stage: &mut Stage) -> anyhow::Result<()> {
     if stage.fleet().system().is_ours() { stage.measure_bare_loops(BARE_LOOPS, 30.0) } else { Ok(()) }
 }
 
-fn idle(stage: &mut Stage) -> anyhow::Result<()> {
+/// What nodes cost while nothing is done to them.
+pub(super) fn idle(stage: &mut Stage) -> anyhow::Result<()> {
     stage.gather()?;
     stage.wait(25.0);
     stage.measure("idle from");

@@ -12,14 +12,14 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     let burst = Impairment::Burst { loss: 0.2, length: 8.0 };
     vec![
         Scenario::new("loss-10", "10 % of all datagrams are lost at random for 60 s", claims(), |stage| {
-            everywhere(stage, Impairment::Loss(0.1))
+            all_lossy(stage, Impairment::Loss(0.1))
         })
         .needs(lossy),
         Scenario::new(
             "loss-30",
             "30 % of all datagrams are lost at random for 60 s (20 s in a quick run)",
             claims(),
-            |stage| everywhere(stage, Impairment::Loss(0.3)),
+            |stage| all_lossy(stage, Impairment::Loss(0.3)),
         )
         .quick()
         .needs(lossy),
@@ -28,7 +28,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             "20 % of all datagrams are lost, eight in a row on average (Gilbert and Elliott), each link by itself, for 60 s",
             // A burst is a silence: on one link in many it lasts for seconds, and is as long a mistake.
             vec![Claim::NoMistakeLasts { seconds: 5.0 }, Claim::Recovers { seconds: 5.0 }],
-            |stage| everywhere(stage, Impairment::Burst { loss: 0.2, length: 8.0 }),
+            |stage| all_lossy(stage, Impairment::Burst { loss: 0.2, length: 8.0 }),
         )
         .needs(Need::Network(burst))
         .ours_only(),
@@ -61,8 +61,13 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     ]
 }
 
-fn everywhere(stage: &mut Stage, impairment: Impairment) -> anyhow::Result<()> {
+fn all_lossy(stage: &mut Stage, impairment: Impairment) -> anyhow::Result<()> {
     stage.gather()?;
+    everywhere(stage, impairment)
+}
+
+/// All links lose for a minute.
+pub(super) fn everywhere(stage: &mut Stage, impairment: Impairment) -> anyhow::Result<()> {
     stage.fault("loss", Links::fine(stage.nodes()).everywhere(impairment))?;
     stage.wait(stage.length(60.0, 20.0));
     stage.mend("loss")?;

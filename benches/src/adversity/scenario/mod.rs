@@ -7,6 +7,7 @@ mod clock;
 mod contest;
 mod crash;
 mod delay;
+mod economy;
 mod idle;
 mod join;
 mod loss;
@@ -43,6 +44,8 @@ pub(crate) struct Scenario {
     pub(crate) long: bool,
     /// Whether peers are put through it too.
     pub(crate) peers: bool,
+    /// Whether our nodes are in their economy profile.
+    pub(crate) economy: bool,
     /// Whether three nodes want one lease all the time, where nodes have leases.
     pub(crate) contested: bool,
     /// How nodes are called, where it is not as usual.
@@ -79,6 +82,7 @@ impl Scenario {
             quick: false,
             long: false,
             peers: true,
+            economy: false,
             contested: true,
             call: |_| {},
             play,
@@ -95,6 +99,10 @@ impl Scenario {
 
     fn ours_only(self) -> Self {
         Self { peers: false, ..self }
+    }
+
+    fn in_economy(self) -> Self {
+        Self { economy: true, ..self }
     }
 
     /// Nobody asks for a lease but the script.
@@ -118,7 +126,8 @@ impl Scenario {
     /// All that must hold, the common part last.
     pub(crate) fn all_claims(&self) -> Vec<Claim> {
         // A contest in which the lease never moves is none.
-        let contested = self.contested.then_some(Claim::LeaseUsed { tokens: 2 });
+        let contested = [Claim::LeaseUsed { tokens: 2 }, Claim::LeaseUsedAfterAll];
+        let contested = contested.into_iter().filter(|_| self.contested);
         self.claims.iter().cloned().chain(contested).chain(Claim::ALWAYS).collect()
     }
 }
@@ -138,6 +147,7 @@ pub(crate) fn all() -> Vec<Scenario> {
         join::scenarios(),
         quorum::scenarios(),
         idle::scenarios(),
+        economy::scenarios(),
     ]
     .concat()
 }
@@ -162,7 +172,7 @@ mod tests {
         let without: Vec<&str> = all.iter().filter(|s| !s.contested).map(|s| s.name).collect();
         let expected =
             ["clock-step", "cpu-quota", "verdict", "lease", "lease-kills", "wiped-voter", "majority-lost"];
-        assert_eq!(without, [&expected[..], &["idle-20", "idle-50"]].concat());
+        assert_eq!(without, [&expected[..], &["idle-20", "idle-50", "economy"]].concat());
         let used = |s: &super::Scenario| {
             s.all_claims().iter().any(|claim| matches!(claim, super::Claim::LeaseUsed { .. }))
         };

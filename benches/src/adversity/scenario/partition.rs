@@ -4,7 +4,6 @@ use super::{Claim, Need, Scenario, Stage};
 use crate::adversity::network::{Impairment, Links};
 
 pub(super) fn scenarios() -> Vec<Scenario> {
-    let noticed = Claim::Noticed { seconds: 2.0 };
     let claims = || {
         vec![
             Claim::AgreesOnOneView { seconds: 2.0 },
@@ -35,7 +34,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         Scenario::new(
             "partition-10min",
             "three fifths of the nodes and the rest cannot reach each other for ten minutes",
-            vec![noticed, Claim::NoMistakeLasts { seconds: 1.0 }, Claim::Recovers { seconds: 30.0 }],
+            [claims(), vec![Claim::LeasePasses { seconds: 5.0 }]].concat(),
             |stage| split(stage, &[3, 2], 600.0),
         )
         .long()

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Claim, Need, Scenario, Stage};
+use super::{Claim, Scenario, Stage};
 use crate::adversity::fleet::{Cgroup, Helper, State, Throttling, Trouble};
 use crate::adversity::interrupt;
 use crate::adversity::observe::holder;
@@ -27,9 +27,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             ],
             cpu_quota,
         )
-        .needs(Need::Verdicts)
-        .uncontested()
-        .ours_only(),
+        .uncontested(),
     ]
 }
 
@@ -43,9 +41,11 @@ fn starved(nodes: usize) -> Vec<usize> {
 fn cpu_quota(stage: &mut Stage) -> anyhow::Result<()> {
     stage.gather()?;
     let starved = starved(stage.nodes());
-    stage.want_lease(starved[0]);
-    stage.wait_until(10.0, |stage| holder(stage.log()).is_some());
-    stage.wait(1.0);
+    if stage.has_verdicts() {
+        stage.want_lease(starved[0]);
+        stage.wait_until(10.0, |stage| holder(stage.log()).is_some());
+        stage.wait(1.0);
+    }
     match confine(stage, &starved) {
         Ok(containers) => {
             stage.starve(TROUBLE, &starved);
@@ -94,8 +94,10 @@ fn confine(stage: &mut Stage, nodes: &[usize]) -> anyhow::Result<Vec<Container>>
 fn for_a_while(stage: &mut Stage, mut step: impl FnMut(&mut Stage)) {
     let begun = stage.now();
     while stage.now() - begun < LASTS_S && !interrupt::happened() {
-        for node in stage.fleet().in_state(State::Running) {
-            stage.want_lease(node);
+        if stage.has_verdicts() {
+            for node in stage.fleet().in_state(State::Running) {
+                stage.want_lease(node);
+            }
         }
         step(stage);
     }

@@ -34,6 +34,8 @@ const READY_MAX_S: f64 = 60.0;
 const SETTLE_MAX_S: f64 = 45.0;
 /// The longest wait for a contender's turn to hold the lease.
 const TURN_MAX_S: f64 = 20.0;
+/// How long a new holder is let write before the end.
+const WRITES_S: f64 = 0.3;
 /// How often nodes that have ended by themselves are started again before a scenario goes on without them.
 const REVIVALS_MAX: usize = 3;
 /// Until bare loops run as they will.
@@ -90,6 +92,12 @@ impl Stage {
     ///
     /// If the script has outlived its time: what it did after that was not waited for, and would be judged all the same.
     pub(crate) fn close(mut self) -> anyhow::Result<Log> {
+        if self.setting.contested {
+            self.note("waiting for another holder");
+            self.contest.let_nobody_keep();
+            self.wait_until(TURN_MAX_S, |stage| stage.contest.has_moved_since());
+            self.wait(WRITES_S);
+        }
         anyhow::ensure!(
             Instant::now() < self.deadline || !self.fleet.system().is_claimed(),
             "the script took longer than {} s",
