@@ -27,7 +27,7 @@ const LONGEST_LONG: Duration = Duration::from_secs(1200);
 /// must not happen did.
 ///
 /// Without --scenario: all scenarios but the long ones. --list says what each does and what it claims. Writes summary.md,
-/// claims.csv, figures.csv, verdicts.csv, time lines (SVG) and all lines of all processes (gzip) into --out.
+/// claims.csv, figures.csv, verdicts.csv, pictures (SVG) and all lines of all processes (gzip) into --out.
 ///
 /// The processes are the `node` example. As root, with ip and nft, each has a network namespace, and the kernel's packet filter
 /// cuts and loses; elsewhere, in quick runs and soaks, and for what the filter cannot do (bursts, delay, duplicates, reordering) they
@@ -86,6 +86,10 @@ pub struct Arguments {
     #[arg(conflicts_with_all = ["scenarios", "quick", "peers"])]
     soak: Option<Duration>,
 
+    /// Play nothing: draw the pictures of systems beside each other in the report DIR anew, from its figures.csv
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["scenarios", "quick", "peers", "soak", "list"])]
+    redraw: Option<PathBuf>,
+
     /// Decides who is killed, stopped and cut off
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -108,6 +112,9 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     if let Some(helper) = &arguments.helper {
         return fleet::run_helper(helper.clone()).map(|()| true);
+    }
+    if let Some(report) = &arguments.redraw {
+        return report::redraw(report).map(|()| true);
     }
     let scenarios = choose(arguments)?;
     if arguments.list {

@@ -1,13 +1,18 @@
 //! What a reader gets of a run.
 //!
-//! In flow outcomes; out flow files in one directory: summary.md, claims.csv, figures.csv and verdicts.csv for the run, and for each
-//! scenario that was played its lines (gzip) and a time line (SVG). No path of the machine is written into any file.
+//! In flow outcomes; out flow files in one directory: summary.md, claims.csv, figures.csv and verdicts.csv for the run, for each
+//! scenario that was played its lines (gzip) and a time line (SVG), and for each that several systems played a picture of them beside
+//! each other. No path of the machine is written into any file.
 
+mod beside;
 mod csv;
 mod figures;
 mod markdown;
 mod raw;
+mod redraw;
 mod timeline;
+
+pub(crate) use redraw::redraw;
 
 use std::path::Path;
 
@@ -45,5 +50,7 @@ pub(crate) fn summary(outcomes: &[Outcome], context: &Context, out: &Path) -> an
     write(out, "summary.md", markdown::summary(outcomes, context).as_bytes())?;
     write(out, "claims.csv", csv::claims(outcomes).as_bytes())?;
     write(out, "verdicts.csv", csv::verdicts(outcomes).as_bytes())?;
-    write(out, "figures.csv", csv::figures(outcomes).as_bytes())
+    let figures = csv::figures(outcomes);
+    write(out, "figures.csv", figures.as_bytes())?;
+    redraw::pictures(&figures, out)
 }

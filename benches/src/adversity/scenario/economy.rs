@@ -20,6 +20,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             thrift,
         )
         .in_economy()
+        .long()
         .uncontested()
         .needs(Need::Network(Impairment::Loss(0.3))),
     ]
