@@ -157,7 +157,7 @@ impl Run {
             return Some("is what our node is played as here anyway".into());
         }
         if !system.is_ours() && !scenario.peers {
-            return Some("needs faults that only our node's own driver can make".into());
+            return Some("is about what only our node has, or does to its own links".into());
         }
         let backend = self.backend(scenario);
         scenario.needs.iter().find_map(|need| match *need {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::{Context, figures};
+use crate::adversity::claim::Judgement;
 use crate::adversity::run::{End, Outcome};
 
 pub(super) fn summary(outcomes: &[Outcome], context: &Context) -> String {
@@ -11,9 +12,10 @@ pub(super) fn summary(outcomes: &[Outcome], context: &Context) -> String {
     let _ = writeln!(text, "Run: `{}`, seed {}; {}.", context.command, context.seed, context.network);
     let failures = outcomes.iter().filter(|outcome| outcome.is_failure()).count();
     let played = outcomes.iter().filter(|o| o.ours && !matches!(o.end, End::Skipped(_))).count();
+    let (open, all) = open_claims(outcomes);
     let _ = writeln!(
         text,
-        "\n**{}**: {} of {played} scenarios of ours as claimed. Times are those at which a line of a process arrived at the \
+        "\n**{}**: {} of {played} scenarios of ours as claimed; {open} of {all} claims were not judged, and the tables say why. Times are those at which a line of a process arrived at the \
          harness. Shares of a processor depend on what else the machine did: the load averages stand beside each scenario.",
         if failures == 0 { "Everything held" } else { "Something did not hold" },
         played - failures
@@ -26,6 +28,16 @@ pub(super) fn summary(outcomes: &[Outcome], context: &Context) -> String {
     costs(outcomes, &mut text);
     skipped(outcomes, &mut text);
     text
+}
+
+/// How many claims about ours could not be judged, of how many.
+fn open_claims(outcomes: &[Outcome]) -> (usize, usize) {
+    let judged = outcomes.iter().filter(|outcome| outcome.ours).flat_map(|outcome| match &outcome.end {
+        End::Played { judgements, .. } => &judgements[..],
+        End::Failed(_) | End::Skipped(_) => &[],
+    });
+    let open = judged.clone().filter(|(_, judgement)| matches!(judgement, Judgement::Open(_)));
+    (open.count(), judged.count())
 }
 
 fn claims(outcomes: &[Outcome], text: &mut String) {
