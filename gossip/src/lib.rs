@@ -83,6 +83,7 @@
 //!
 //! - `tokio` (default): [`Node`] and what it needs. Without it there is only [`core`].
 //! - `faults`: loss, delay and cuts injected between a node and its socket; for tests.
+//! - `faulty-links`: only the links that `faults` injects, without I/O, for whoever relays datagrams and breaks some.
 //!
 //! # Platforms
 //!
@@ -102,6 +103,8 @@ pub mod core;
 #[cfg(feature = "tokio")]
 mod driver;
 mod error;
+#[cfg(feature = "faulty-links")]
+pub mod faults;
 #[cfg(feature = "tokio")]
 mod handle;
 mod hash;
@@ -114,8 +117,6 @@ pub use error::{CommandError, ConfigError, IdError, MetadataError, SetError};
 pub use driver::OnEviction;
 #[cfg(feature = "tokio")]
 pub use driver::error::{StartError, StopReason, Stopped, StorageError};
-#[cfg(feature = "faults")]
-pub use driver::faults;
 #[cfg(feature = "tokio")]
 pub use handle::{Builder, Events, Expired, Farewell, HeldOpinion, Lease, Node, NodeError, Permit, Watch};
 

@@ -30,8 +30,9 @@ const LONGEST_LONG: Duration = Duration::from_secs(1200);
 /// claims.csv, figures.csv, verdicts.csv, pictures (SVG) and all lines of all processes (gzip) into --out.
 ///
 /// The processes are the `node` example. As root, with ip and nft, each has a network namespace, and the kernel's packet filter
-/// cuts and loses; elsewhere, in quick runs and soaks, and for what the filter cannot do (bursts, delay, duplicates, reordering) they
-/// are on loopback, and nodes break their own links when told to. The report says which it was. No privileges are needed.
+/// cuts and loses; what it cannot do (bursts, delay, duplicates, reordering) is done by a relay between the namespaces, which
+/// needs /dev/net/tun. Elsewhere, and in quick runs and soaks, they are on loopback, and nodes break their own links when told to.
+/// The report says which it was. No privileges are needed.
 /// What does need something is skipped where that is missing, and the report says so: disk-full needs root, clock-step the
 /// library libfaketime. cpu-quota makes control groups where it may, which is as root, and stops and continues nodes elsewhere.
 ///
@@ -73,7 +74,7 @@ pub struct Arguments {
     #[arg(long = "system", value_name = "LABEL", requires = "peers")]
     systems: Vec<String>,
 
-    /// Network namespaces or nothing: skip what the packet filter cannot do; needs root, ip and nft
+    /// Network namespaces or nothing: skip what cannot be done there; needs root, ip and nft, for some scenarios /dev/net/tun
     #[arg(long)]
     netns: bool,
 
@@ -252,13 +253,24 @@ fn systems(arguments: &Arguments) -> anyhow::Result<Vec<System>> {
 fn backends(arguments: &Arguments) -> Vec<Backend> {
     let whole = arguments.loopback || arguments.quick || arguments.soak.is_some();
     match (arguments.netns, Backend::namespaces_available()) {
-        (true, Ok(())) => vec![Backend::Namespaces],
+        (true, Ok(())) => in_namespaces(),
         (true, Err(why)) => {
             eprintln!("--netns: {why}; going on without");
             vec![Backend::Emulator]
         }
-        (false, Ok(())) if !whole => vec![Backend::Namespaces, Backend::Emulator],
+        (false, Ok(())) if !whole => [in_namespaces(), vec![Backend::Emulator]].concat(),
         (false, _) => vec![Backend::Emulator],
+    }
+}
+
+/// With a relay for what the packet filter cannot do, where one can be had.
+fn in_namespaces() -> Vec<Backend> {
+    match Backend::relay_available() {
+        Ok(()) => vec![Backend::Namespaces, Backend::Relay],
+        Err(why) => {
+            eprintln!("no relay between network namespaces: {why}; going on without");
+            vec![Backend::Namespaces]
+        }
     }
 }
 

@@ -162,10 +162,18 @@ impl Run {
         let backend = self.backend(scenario);
         scenario.needs.iter().find_map(|need| match *need {
             Need::Network(impairment) if !backend.can(impairment) => {
-                Some("the packet filter cannot do this to a link: run without --netns".into())
+                let why = Backend::relay_available().err();
+                let why = why.unwrap_or_else(|| "there was none when this run began".into());
+                Some(format!(
+                    "the packet filter cannot do this to a link, and a relay cannot be had ({why}): run without --netns"
+                ))
             }
             Need::Network(_) if !system.is_ours() && backend == Backend::Emulator => {
-                Some("peers cannot break their own links, and here the packet filter does not: needs root, ip and nft".into())
+                Some(
+                    "peers cannot break their own links, and here nothing else does: needs root, ip and nft, and /dev/net/tun for \
+                     what the packet filter cannot do"
+                        .into(),
+                )
             }
             Need::Verdicts if !system.has_verdicts() => {
                 Some("this node has no quorum: its --help knows no --voters".into())
@@ -194,14 +202,15 @@ impl Run {
         let leases = system.is_ours() && system.has_verdicts();
         call.writes = leases;
         (scenario.call)(&mut call);
-        let network = Network::new(self.backend(scenario), nodes)?;
-        let fleet = Fleet::new(system.clone(), network, call)?;
-        let contested = leases && scenario.contested;
-        let setting = Setting { nodes, quick: self.quick, contested, longest: self.longest };
         // Every system meets the same victims.
         let mut hasher = DefaultHasher::new();
         (self.seed, scenario.name, repeat).hash(&mut hasher);
-        let rng = SmallRng::seed_from_u64(hasher.finish());
+        let seed = hasher.finish();
+        let network = Network::new(self.backend(scenario), nodes, seed)?;
+        let fleet = Fleet::new(system.clone(), network, call)?;
+        let contested = leases && scenario.contested;
+        let setting = Setting { nodes, quick: self.quick, contested, longest: self.longest };
+        let rng = SmallRng::seed_from_u64(seed);
         let mut stage = Stage::new(setting, fleet, rng, progress.clone());
         (scenario.play)(&mut stage)?;
         stage.close()
@@ -253,20 +262,38 @@ mod tests {
             seed: 1,
             longest: Duration::ZERO,
         };
-        let (kernel, own) = (Backend::Namespaces, Backend::Emulator);
+        let (kernel, relay, own) = (Backend::Namespaces, Backend::Relay, Backend::Emulator);
         let all = super::super::scenario::all();
         let named = |name: &str| all.iter().find(|scenario| scenario.name == name).unwrap();
         for (name, expected) in [
             ("crash", kernel),
             ("loss-30", kernel),
             ("partition-3-2", kernel),
-            ("delay-jump", own),
-            ("loss-bursts", own),
+            ("delay-jump", relay),
+            ("loss-bursts", relay),
         ] {
-            assert_eq!(run(&[kernel, own]).backend(named(name)), expected, "{name}");
+            assert_eq!(run(&[kernel, relay, own]).backend(named(name)), expected, "{name}");
+            let without_relay = if expected == relay { own } else { expected };
+            assert_eq!(run(&[kernel, own]).backend(named(name)), without_relay, "{name}");
             assert_eq!(run(&[own]).backend(named(name)), own);
             assert_eq!(run(&[kernel]).backend(named(name)), kernel, "skipped where it cannot");
         }
+    }
+
+    #[test]
+    fn whoever_cannot_be_put_through_a_scenario_is_told_what_is_missing() {
+        let all = super::super::scenario::all();
+        let jump = all.iter().find(|scenario| scenario.name == "delay-jump").unwrap();
+        let mut peers =
+            fleet::PEERS.iter().filter(|peer| peer.obstacle().is_none()).flat_map(System::of_peer);
+        let peer = peers.next().unwrap();
+        let obstacle = |backends: &[Backend]| {
+            let backends = backends.to_vec();
+            Run { nodes: 5, quick: false, backends, seed: 1, longest: Duration::ZERO }.obstacle(jump, &peer)
+        };
+        assert_eq!(obstacle(&[Backend::Namespaces, Backend::Relay]), None);
+        assert!(obstacle(&[Backend::Emulator]).is_some_and(|why| why.contains("/dev/net/tun")));
+        assert!(obstacle(&[Backend::Namespaces]).is_some_and(|why| why.contains("run without --netns")));
     }
 
     #[test]

@@ -6,9 +6,9 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use str0m_netem::{GilbertElliot, Input, Netem, NetemConfig, Output, Probability, RandomLoss};
+use crate::faults::{Fault, FaultyLink};
 
 /// Which datagrams a fault concerns, seen from the node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -17,44 +17,6 @@ pub enum Direction {
     In,
     /// Those it sends.
     Out,
-}
-
-/// What is wrong with a link.
-///
-/// ```
-/// use gossip::faults::Fault;
-///
-/// let poor = Fault { loss: 0.1, delay: std::time::Duration::from_millis(50), ..Fault::default() };
-/// assert!(poor.loss < Fault::CUT.loss);
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Fault {
-    /// Probability that a datagram is lost, 0 to 1; beyond that it is cut to the range.
-    pub loss: f64,
-    /// Mean number of datagrams that are lost in a row, where `loss` comes in bursts (the model of Gilbert and Elliott: a
-    /// good state that loses nothing, a bad one that loses all). Up to 1, each datagram is lost by itself.
-    pub burst: f64,
-    /// Probability that a datagram arrives twice, 0 to 1.
-    pub duplicate: f64,
-    /// How long every datagram takes; beyond a day it is cut to that.
-    pub delay: Duration,
-    /// By how much `delay` varies, up and down; beyond a day it is cut to that. Order is kept.
-    pub jitter: Duration,
-    /// Every datagram of this number overtakes the one before it, if that is still under way: `delay` has to be longer
-    /// than the time between two datagrams. 0: none does.
-    pub overtake: u32,
-}
-
-impl Fault {
-    /// Nothing gets through.
-    pub const CUT: Self = Self {
-        loss: 1.0,
-        burst: 0.0,
-        duplicate: 0.0,
-        delay: Duration::ZERO,
-        jitter: Duration::ZERO,
-        overtake: 0,
-    };
 }
 
 /// A handle on the faults of one node's links: give one clone to the node's builder, keep another, and change faults at
@@ -121,7 +83,7 @@ pub(super) struct Emulator {
     faults: LinkFaults,
     version: u64,
     rules: Rules,
-    links: HashMap<(Direction, SocketAddr), Netem<Vec<u8>>>,
+    links: HashMap<(Direction, SocketAddr), FaultyLink<Vec<u8>>>,
 }
 
 impl std::fmt::Debug for Emulator {
@@ -146,21 +108,15 @@ impl Emulator {
             return false;
         };
         let seed = self.faults.shared.seed ^ self.version << 32 ^ self.links.len() as u64;
-        let link =
-            self.links.entry((direction, peer)).or_insert_with(|| Netem::new(netem_config(fault, seed)));
-        link.handle_input(Input::Packet(Instant::now(), bytes.to_vec()));
+        let link = self.links.entry((direction, peer)).or_insert_with(|| FaultyLink::new(fault, seed));
+        link.put(Instant::now(), bytes.to_vec());
         true
     }
 
     /// The next datagram of this direction that has made its way.
     pub(super) fn poll(&mut self, direction: Direction, now: Instant) -> Option<(SocketAddr, Vec<u8>)> {
-        self.links.iter_mut().filter(|((d, _), _)| *d == direction).find_map(|((_, peer), link)| {
-            link.handle_input(Input::Timeout(now));
-            match link.poll_output() {
-                Some(Output::Packet(bytes)) => Some((*peer, bytes)),
-                _ => None,
-            }
-        })
+        let mut links = self.links.iter_mut().filter(|((d, _), _)| *d == direction);
+        links.find_map(|((_, peer), link)| Some((*peer, link.poll(now)?)))
     }
 
     /// Whether no link is emulated, so that there is nothing to poll.
@@ -170,7 +126,7 @@ impl Emulator {
 
     /// When the next datagram arrives.
     pub(super) fn due(&self) -> Option<Instant> {
-        self.links.values().filter(|l| !l.is_empty()).map(Netem::poll_timeout).min()
+        self.links.values().filter_map(FaultyLink::due).min()
     }
 
     fn refresh(&mut self) {
@@ -183,33 +139,12 @@ impl Emulator {
     }
 }
 
-/// Added to a moment, it still makes one.
-const DELAY_MAX: Duration = Duration::from_secs(24 * 3600);
-
-fn netem_config(fault: &Fault, seed: u64) -> NetemConfig {
-    let probability = |p: f64| Probability::new(p.clamp(0.0, 1.0) as f32);
-    let config = NetemConfig::new()
-        .latency(fault.delay.min(DELAY_MAX))
-        .jitter(fault.jitter.min(DELAY_MAX))
-        .duplicate(probability(fault.duplicate))
-        .seed(seed);
-    let config = match fault.overtake {
-        0 => config,
-        every => config.reorder_gap(every),
-    };
-    // A link that loses everything has no good state to come back to.
-    if fault.burst > 1.0 && fault.loss > 0.0 && fault.loss < 1.0 {
-        let good = fault.burst * (1.0 - fault.loss) / fault.loss;
-        // A good state shorter than one datagram cannot be: then the bad one is longer than asked.
-        let (good, bad) = (good.max(1.0), fault.burst.max(fault.loss / (1.0 - fault.loss)));
-        return config.loss(GilbertElliot::new().good_duration(good as f32).bad_duration(bad as f32));
-    }
-    config.loss(RandomLoss::new(probability(fault.loss)))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::faults::DELAY_MAX;
 
     fn peer(port: u16) -> SocketAddr {
         ([127, 0, 0, 1], port).into()

@@ -11,7 +11,7 @@ pub(crate) mod board;
 mod clock;
 pub(crate) mod error;
 #[cfg(feature = "faults")]
-pub mod faults;
+pub(crate) mod faults;
 mod keeper;
 pub(crate) mod leases;
 mod link;

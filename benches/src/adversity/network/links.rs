@@ -70,6 +70,11 @@ impl Links {
         self.faults.iter().filter(|(_, i)| **i == Impairment::Cut).map(|((from, to), _)| (*to, *from))
     }
 
+    /// What is wrong with a link, if it is not fine.
+    pub(crate) fn between(&self, from: usize, to: usize) -> Option<Impairment> {
+        self.faults.get(&(from, to)).copied()
+    }
+
     pub(crate) fn sent_by(&self, from: usize) -> impl Iterator<Item = (usize, Impairment)> {
         self.faults.iter().filter(move |((f, _), _)| *f == from).map(|((_, to), i)| (*to, *i))
     }

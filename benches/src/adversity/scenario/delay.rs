@@ -19,24 +19,21 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             vec![Claim::NoMistakeLasts { seconds: 1.0 }, Claim::Recovers { seconds: 5.0 }],
             |stage| one(stage, "delay", JUMP, 30.0),
         )
-        .needs(Need::Network(JUMP))
-        .ours_only(),
+        .needs(Need::Network(JUMP)),
         Scenario::new(
             "duplicates",
             "half of all datagrams arrive twice for 30 s",
             vec![Claim::NoMistakeLasts { seconds: 0.0 }, Claim::Recovers { seconds: 5.0 }],
             |stage| one(stage, "duplicates", TWICE, 30.0),
         )
-        .needs(Need::Network(TWICE))
-        .ours_only(),
+        .needs(Need::Network(TWICE)),
         Scenario::new(
             "reordering",
             "all datagrams take 250 ms, and every third overtakes the one before, for 30 s",
             vec![Claim::NoMistakeLasts { seconds: 1.0 }, Claim::Recovers { seconds: 5.0 }],
             |stage| one(stage, "reordering", ORDER, 30.0),
         )
-        .needs(Need::Network(ORDER))
-        .ours_only(),
+        .needs(Need::Network(ORDER)),
     ]
 }
 

@@ -30,8 +30,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             vec![Claim::NoMistakeLasts { seconds: 5.0 }, Claim::Recovers { seconds: 5.0 }],
             |stage| all_lossy(stage, Impairment::Burst { loss: 0.2, length: 8.0 }),
         )
-        .needs(Need::Network(burst))
-        .ours_only(),
+        .needs(Need::Network(burst)),
         Scenario::new(
             "one-way-loss",
             "80 % of what is sent to one node is lost, nothing of what it sends, for 60 s (20 s in a quick run)",
