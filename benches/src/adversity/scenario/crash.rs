@@ -18,7 +18,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
                 Claim::Detected { all_s: 1.0, median_s: 0.6 },
                 DEAD_SOON,
                 Claim::NoMistakeLasts { seconds: 1.0 },
-                Claim::Recovers { seconds: 5.0 },
+                Claim::Recovers { seconds: 2.0 },
             ],
             crash,
         )
@@ -31,7 +31,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
                 Claim::Detected { all_s: 1.0, median_s: 0.6 },
                 Claim::Noticed { seconds: 1.5 },
                 Claim::NoMistakeLasts { seconds: 1.0 },
-                Claim::Recovers { seconds: 15.0 },
+                Claim::Recovers { seconds: 2.0 },
             ],
             dark,
         )

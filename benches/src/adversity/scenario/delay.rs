@@ -16,21 +16,21 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             "delay-jump",
             "all datagrams suddenly take 400 ms instead of none, for 30 s",
             // Four heartbeats are missing all at once, everywhere: nobody can tell that from a crash while it lasts.
-            vec![Claim::NoMistakeLasts { seconds: 1.0 }, Claim::Recovers { seconds: 5.0 }],
+            vec![Claim::NoMistakeLasts { seconds: 1.0 }, Claim::Recovers { seconds: 2.0 }],
             |stage| one(stage, "delay", JUMP, 30.0),
         )
         .needs(Need::Network(JUMP)),
         Scenario::new(
             "duplicates",
             "half of all datagrams arrive twice for 30 s",
-            vec![Claim::NoMistakeLasts { seconds: 0.0 }, Claim::Recovers { seconds: 5.0 }],
+            vec![Claim::NoMistakeLasts { seconds: 0.0 }, Claim::Recovers { seconds: 2.0 }],
             |stage| one(stage, "duplicates", TWICE, 30.0),
         )
         .needs(Need::Network(TWICE)),
         Scenario::new(
             "reordering",
             "all datagrams take 250 ms, and every third overtakes the one before, for 30 s",
-            vec![Claim::NoMistakeLasts { seconds: 1.0 }, Claim::Recovers { seconds: 5.0 }],
+            vec![Claim::NoMistakeLasts { seconds: 1.0 }, Claim::Recovers { seconds: 2.0 }],
             |stage| one(stage, "reordering", ORDER, 30.0),
         )
         .needs(Need::Network(ORDER)),

@@ -7,7 +7,7 @@ const FLIP_EVERY_S: f64 = 20.0;
 
 pub(super) fn scenarios() -> Vec<Scenario> {
     // Short mistakes are the price of speed; what must not be is one that lasts.
-    let claims = || vec![Claim::NoMistakeLasts { seconds: 2.0 }, Claim::Recovers { seconds: 5.0 }];
+    let claims = || vec![Claim::NoMistakeLasts { seconds: 1.0 }, Claim::Recovers { seconds: 2.0 }];
     let lossy = Need::Network(Impairment::Loss(0.1));
     let burst = Impairment::Burst { loss: 0.2, length: 8.0 };
     vec![
@@ -27,7 +27,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             "loss-bursts",
             "20 % of all datagrams are lost, eight in a row on average (Gilbert and Elliott), each link by itself, for 60 s",
             // A burst is a silence: on one link in many it lasts for seconds, and is as long a mistake.
-            vec![Claim::NoMistakeLasts { seconds: 5.0 }, Claim::Recovers { seconds: 5.0 }],
+            vec![Claim::NoMistakeLasts { seconds: 5.0 }, Claim::Recovers { seconds: 2.0 }],
             |stage| all_lossy(stage, Impairment::Burst { loss: 0.2, length: 8.0 }),
         )
         .needs(Need::Network(burst)),
@@ -37,7 +37,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             vec![
                 Claim::FewEvictions { evictions: 1, suspensions: 2 },
                 Claim::NoMistakeLasts { seconds: 5.0 },
-                Claim::Recovers { seconds: 5.0 },
+                Claim::Recovers { seconds: 2.0 },
             ],
             one_way,
         )
@@ -46,14 +46,14 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         Scenario::new(
             "one-way-flip",
             "between two nodes nothing passes one way, and every 20 s the other way instead, for 80 s; both hear all others",
-            vec![Claim::NoMistakeLasts { seconds: 2.0 }, Claim::Recovers { seconds: 5.0 }],
+            vec![Claim::NoMistakeLasts { seconds: 2.0 }, Claim::Recovers { seconds: 2.0 }],
             flip,
         )
         .needs(Need::Network(Impairment::Cut)),
         Scenario::new(
             "one-bad-link",
             "between two nodes nothing passes for 30 s; both hear all others, and others vouch for them",
-            vec![Claim::NoMistakeLasts { seconds: 2.0 }, Claim::Recovers { seconds: 5.0 }],
+            vec![Claim::NoMistakeLasts { seconds: 2.0 }, Claim::Recovers { seconds: 2.0 }],
             bad_link,
         )
         .needs(Need::Network(Impairment::Cut)),

@@ -10,7 +10,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             Claim::EvictedReturn { seconds: 2.0 },
             Claim::Noticed { seconds: 2.0 },
             Claim::NoMistakeLasts { seconds: 1.0 },
-            Claim::Recovers { seconds: 15.0 },
+            Claim::Recovers { seconds: 2.0 },
         ]
     };
     let needs = Need::Network(Impairment::Cut);

@@ -9,7 +9,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             Claim::WakesWithoutAccusing,
             Claim::KnowsOfItsPause,
             Claim::NoMistakeLasts { seconds: 1.0 },
-            Claim::Recovers { seconds: 5.0 },
+            Claim::Recovers { seconds: 2.0 },
         ]
     };
     vec![

@@ -15,7 +15,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             "starvation",
             "six processes compute for 30 s while all nodes run at the lowest priority (nice 19)",
             // On few processors the nodes get a few per cent between them: what must be is that it does not last.
-            vec![Claim::NoMistakeLasts { seconds: 5.0 }, Claim::Recovers { seconds: 10.0 }],
+            vec![Claim::NoMistakeLasts { seconds: 5.0 }, Claim::Recovers { seconds: 5.0 }],
             starvation,
         )
         .called(|call| call.nice = 19),

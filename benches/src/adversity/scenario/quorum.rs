@@ -28,7 +28,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             "verdict",
             "SIGKILL for a random node, thirty times; each is started again with its disk once all have reported it dead, and the \
              next is killed once all read it as alive",
-            vec![DEAD_SOON, Claim::NoMistakeLasts { seconds: 1.0 }, Claim::Recovers { seconds: 10.0 }],
+            vec![DEAD_SOON, Claim::NoMistakeLasts { seconds: 1.0 }, Claim::Recovers { seconds: 2.0 }],
             verdict,
         ))
         .uncontested(),
@@ -40,7 +40,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
                 Claim::LeasePasses { seconds: PASSES_WITHIN_S },
                 Claim::AgreesOnOneView { seconds: 2.0 },
                 Claim::EvictedReturn { seconds: 2.0 },
-                Claim::Recovers { seconds: 20.0 },
+                Claim::Recovers { seconds: 2.0 },
             ],
             lease,
         ))
@@ -66,7 +66,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         quorum(Scenario::new(
             "majority-lost",
             "four of seven voters are killed while a fifth holds a lease and others want it; after 10 s they come back",
-            vec![Claim::GrantsAgain { seconds: 10.0 }, Claim::Recovers { seconds: 10.0 }],
+            vec![Claim::GrantsAgain { seconds: 10.0 }, Claim::Recovers { seconds: 2.0 }],
             majority_lost,
         ))
         .uncontested()
@@ -80,7 +80,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
                 Claim::NoMistakeLasts { seconds: 1.0 },
                 Claim::Detected { all_s: 1.0, median_s: 0.6 },
                 Claim::DeclaredDead { seconds: DEAD_WITHIN_S },
-                Claim::Recovers { seconds: 10.0 },
+                Claim::Recovers { seconds: 2.0 },
             ],
             disk_full,
         ))

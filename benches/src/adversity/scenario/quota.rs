@@ -22,7 +22,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             vec![
                 Claim::QuotaBites { share: 0.5 },
                 Claim::NoMistakeLasts { seconds: 5.0 },
-                Claim::Recovers { seconds: 10.0 },
+                Claim::Recovers { seconds: 5.0 },
                 Claim::LeaseUsed { tokens: 1 },
             ],
             cpu_quota,

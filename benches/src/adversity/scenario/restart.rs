@@ -7,7 +7,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         Scenario::new(
             "restart-all",
             "SIGKILL for all nodes at once; a second later all are started again with what they have on disk",
-            vec![Claim::AllKnown { seconds: 10.0 }, Claim::Recovers { seconds: 10.0 }],
+            vec![Claim::AllKnown { seconds: 3.0 }, Claim::Recovers { seconds: 3.0 }],
             all_at_once,
         ),
         Scenario::new(
@@ -16,7 +16,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             vec![
                 Claim::LeavesUnsuspected,
                 Claim::NoMistakeLasts { seconds: 1.0 },
-                Claim::Recovers { seconds: 5.0 },
+                Claim::Recovers { seconds: 2.0 },
             ],
             rolling,
         ),
