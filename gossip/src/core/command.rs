@@ -100,11 +100,13 @@ impl Node {
 
     /// Takes in members from a list that was saved in an earlier life, or comes with the deployment.
     ///
-    /// They are hearsay: their owners' newer records replace these, and none of them counts as heard.
+    /// They are hearsay: their owners' newer records replace these, and none of them counts as heard. Who is dead by what this node
+    /// has on disk stays dead.
     pub fn introduce(&mut self, now: Now, records: impl IntoIterator<Item = Arc<Record>>) {
         self.advance(now);
         for record in records {
-            if record.identity.id != self.identity.id && record.status != Status::Left {
+            let over = record.status == Status::Left || self.gone_up_to(&record).is_some();
+            if record.identity.id != self.identity.id && !over {
                 self.introduce_one(record);
             }
         }
@@ -117,7 +119,8 @@ impl Node {
     pub fn introduce_all(&mut self, now: Now, roster: &Roster) {
         let known = roster.members.record(self.key).is_none_or(|record| record.identity == self.identity);
         let fits = roster.members.len() < self.config.members_max;
-        if !self.members.is_untouched() || !known || !fits {
+        // What is on disk may say that some of them are dead.
+        if !self.members.is_untouched() || !known || !fits || self.quorum.view().is_some() {
             let records = roster.members.iter().map(|(_, slot)| slot.record.clone());
             return self.introduce(now, records);
         }
@@ -206,9 +209,13 @@ mod tests {
 
     /// The first node, in its second life, of a cluster that is too large for a full mesh.
     fn node(members_max: usize) -> Node {
+        Node::new(Now::from(NOW), setup(members_max))
+    }
+
+    fn setup(members_max: usize) -> Setup {
         let first = record(0, 2);
         let config = Config::builder("many").full_mesh_max(8).members_max(members_max);
-        let setup = Setup {
+        Setup {
             config: config.build().expect("valid"),
             identity: first.identity.clone(),
             addr: first.addr,
@@ -216,8 +223,7 @@ mod tests {
             metadata: Metadata::default(),
             durable: Durable::default(),
             rng_seed: 1,
-        };
-        Node::new(Now::from(NOW), setup)
+        }
     }
 
     fn roster(own: u64) -> Roster {
@@ -250,6 +256,30 @@ mod tests {
             assert_eq!(peers(&node), peers(&expected));
             assert_eq!(node.members.digest(), expected.members.digest());
             assert_eq!(node.record().identity, record(0, 2).identity);
+        }
+    }
+
+    #[test]
+    fn whoever_is_on_record_as_dead_is_introduced_in_a_later_life_only() {
+        use crate::core::quorum::{Cause, Epoch, Founders, Gone, Voters, VouchFor};
+
+        for all_at_once in [false, true] {
+            let mut setup = setup(100);
+            let mut voters = Voters::default();
+            assert!(voters.insert(StorageId([9; 16]), NodeId::new("v").expect("a name")));
+            let mut view = Founders { voters, vouch_for: VouchFor::clamped(Duration::from_secs(1)) }.view();
+            let gone = Gone { incarnation: Incarnation::FIRST, cause: Cause::Dead, epoch: Epoch::GENESIS };
+            assert!(view.gone.insert(record(7, 1).identity.id.clone(), gone));
+            setup.durable = Durable { view: Some(view.into()), ..Durable::default() };
+            let mut node = Node::new(Now::from(NOW), setup);
+            if all_at_once {
+                node.introduce_all(Now::from(NOW), &roster(2));
+            } else {
+                node.introduce(Now::from(NOW), (1..40).map(|number| record(number, 1)));
+            }
+            assert_eq!(node.members.len(), 39, "all but the dead one");
+            node.introduce(Now::from(NOW), [record(7, 2)]);
+            assert_eq!(node.members.len(), 40);
         }
     }
 

@@ -304,7 +304,7 @@ impl Node {
     }
 
     /// If this life of a node is on record as over, or another that is no earlier one owns a lease: what it must exceed.
-    fn gone_up_to(&self, record: &Record) -> Option<Incarnation> {
+    pub(super) fn gone_up_to(&self, record: &Record) -> Option<Incarnation> {
         let view = self.quorum.view()?;
         let Identity { id, incarnation, .. } = &record.identity;
         let gone = view.gone.get(id).map(|gone| gone.incarnation).filter(|gone| incarnation <= gone);
