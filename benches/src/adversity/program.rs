@@ -70,7 +70,8 @@ pub struct Arguments {
     #[arg(long)]
     peers: bool,
 
-    /// With --peers: only the systems whose label begins so, such as "gossip" or "foca, tuned"; repeatable
+    /// With --peers: only the system of this label, such as "gossip" or "foca, tuned", or, where none has it, those whose label begins
+    /// so; repeatable
     #[arg(long = "system", value_name = "LABEL", requires = "peers")]
     systems: Vec<String>,
 
@@ -236,17 +237,21 @@ fn systems(arguments: &Arguments) -> anyhow::Result<Vec<System>> {
             bail!("--system: none begins with `{wanted}`; choose from {}", labels.join("; "));
         }
     }
-    let chosen = |label: &str| {
-        arguments.systems.is_empty()
-            || arguments.systems.iter().any(|wanted| label.starts_with(wanted.as_str()))
-    };
-    systems.retain(|system| chosen(&system.label));
+    systems.retain(|system| is_wanted(&system.label, &arguments.systems, &labels));
     let wanted = |peer: &Peer| systems.iter().any(|system| system.peer() == Some(peer));
     // One that cannot run here is skipped later, and the report says why.
     for peer in fleet::PEERS.iter().filter(|peer| wanted(peer) && peer.obstacle().is_none()) {
         fleet::build_agent(peer)?;
     }
     Ok(systems)
+}
+
+/// Whether a system is one of those asked for, which is all if none is: the one of that label, or all whose label begins so.
+fn is_wanted(label: &str, wanted: &[String], labels: &[String]) -> bool {
+    wanted.is_empty()
+        || wanted.iter().any(|wanted| {
+            if labels.contains(wanted) { label == wanted } else { label.starts_with(wanted.as_str()) }
+        })
 }
 
 /// In what kinds of network scenarios are to be played, the first that can do it being taken.
@@ -339,6 +344,22 @@ mod tests {
         }
         let error = choose(&parsed(&["--scenario", "meteor"])).unwrap_err().to_string();
         assert!(error.starts_with("--scenario: none is named `meteor`; choose from crash, dark"), "{error}");
+    }
+
+    #[test]
+    fn a_whole_label_is_one_system_and_its_beginning_all_that_have_it() {
+        let labels = ["gossip", "gossip, economy", "foca, tuned", "foca, default"].map(String::from);
+        for (wanted, expected) in [
+            (&[][..], &[0, 1, 2, 3][..]),
+            (&["gossip"], &[0]),
+            (&["foca"], &[2, 3]),
+            (&["gossip, e", "foca, tuned"], &[1, 2]),
+        ] {
+            let wanted: Vec<String> = wanted.iter().map(|wanted| (*wanted).to_owned()).collect();
+            let chosen: Vec<usize> =
+                (0..labels.len()).filter(|at| is_wanted(&labels[*at], &wanted, &labels)).collect();
+            assert_eq!(chosen, expected, "{wanted:?}");
+        }
     }
 
     #[test]
