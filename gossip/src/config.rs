@@ -352,7 +352,7 @@ impl ConfigBuilder {
         self
     }
 
-    /// From when on a node that is heard, but hears nobody, or has no majority, counts as silent. Default 20 intervals;
+    /// From when on a node that is heard, but hears nobody, or has no majority, counts as silent. Default 40 intervals;
     /// at least 5 intervals and `lease`.
     pub fn deaf_after(mut self, length: Duration) -> Self {
         self.deaf_after = Some(length);
@@ -440,7 +440,7 @@ impl ConfigBuilder {
         let (ballot_min, ballot_max) = (Duration::from_millis(10), Duration::from_secs(60));
         let ballot = (2 * interval).clamp(Duration::from_millis(100), ballot_max);
         let ballot = self.ballot_timeout.unwrap_or(ballot);
-        let deaf_after = self.deaf_after.unwrap_or((20 * interval).max(lease));
+        let deaf_after = self.deaf_after.unwrap_or((40 * interval).max(lease));
         let mut voters = Vec::new();
         for name in &self.voters {
             voters.push(NodeId::new(name).map_err(ConfigError::Voter)?);

@@ -25,6 +25,8 @@ pub(super) struct Contacts {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct InTouch(u16);
 
+/// In intervals: who was known to be alive so long ago was so lately (E3). Enough for news of it to come by some neighbours.
+const LATELY: u32 = 20;
 const _: () = assert!(VOTERS_MAX <= u16::BITS as usize, "a bit for every voter");
 
 impl InTouch {
@@ -99,7 +101,8 @@ impl Node {
                 self.contacts.prove(at, alive_at);
             }
         }
-        self.contacts.since(now.saturating_sub(self.config.deaf_after))
+        let lately = self.config.deaf_after.min(LATELY * self.config.interval);
+        self.contacts.since(now.saturating_sub(lately))
     }
 
     /// Whether a member runs from this disk, by its own record.

@@ -12,6 +12,9 @@ pub enum Rule {
     LossTo(usize, f64),
     /// Losses in bursts: this share of 200 ms windows loses everything on a link.
     Bursts(f64),
+    /// Longer ones (Gilbert and Elliott, by the clock): this share of the time a link loses everything, for so many slots of
+    /// 100 ms in a row on average.
+    LongBursts { share: f64, slots: f64 },
     /// Additional delay, exponential with this mean.
     Jitter(Nanos),
     /// Additional delay with a heavy tail: Pareto with index 1.5 from this minimum, for one datagram in ten.
@@ -93,9 +96,24 @@ impl Network {
                 let salt = window ^ ((from as u64) << 40) ^ ((to as u64) << 20) ^ ((*id as u64) << 56);
                 Rng::new(salt).unit() >= *share
             }
+            Rule::LongBursts { share, slots } => {
+                let link = ((from as u64) << 40) ^ ((to as u64) << 20) ^ ((*id as u64) << 56);
+                !in_long_burst(link, now / (100 * MS), *share, *slots)
+            }
             Rule::Partition(side) => side.contains(&from) == side.contains(&to),
             Rule::OneWay(sources, sinks) => !(sources.contains(&from) && sinks.contains(&to)),
             Rule::Jitter(_) | Rule::HeavyTail(_) | Rule::Duplicate(_) | Rule::Corrupt(_) => true,
         })
     }
+}
+
+/// Whether a link is in a burst in a slot: one that began at most ten mean lengths ago, and whose length, which is geometric,
+/// reaches so far.
+fn in_long_burst(link: u64, slot: u64, share: f64, mean: f64) -> bool {
+    let begins = share / (mean * (1.0 - share));
+    let longest = (10.0 * mean) as u64;
+    (0..=longest.min(slot)).any(|ago| {
+        let mut rng = Rng::new(link ^ (slot - ago));
+        rng.unit() < begins && (1.0 - rng.unit()).ln() / (1.0 - 1.0 / mean).ln() >= ago as f64
+    })
 }

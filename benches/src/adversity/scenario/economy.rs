@@ -14,7 +14,8 @@ pub(super) fn scenarios() -> Vec<Scenario> {
                 Claim::Processor { percent: 0.1 },
                 // Not all watch all, and who does not is told.
                 Claim::Detected { all_s: 3.0, median_s: 2.5 },
-                Claim::NoMistakeLasts { seconds: 6.0 },
+                // Twenty heartbeats.
+                Claim::NoMistakeLasts { seconds: 16.0 },
                 Claim::Recovers { seconds: 15.0 },
             ],
             thrift,
