@@ -87,7 +87,8 @@ impl Contest {
     pub(super) fn granted(&mut self, at: f64, to: usize) {
         self.holder = Some((to, at));
         self.grants += 1;
-        self.grants_since += 1;
+        // It may be heard of after something that was done later.
+        self.grants_since += usize::from(at > self.touched);
         self.kept |= self.keeper == Some(to);
         self.resting = self.resting.filter(|(by, _)| *by == to);
     }
@@ -197,6 +198,8 @@ mod tests {
         contest.see(11.0, &Deed::FaultEnds("loss".into()));
         contest.see(11.5, &Deed::Mark("end"));
         assert!(!contest.has_moved_since() && contest.due(20.0, &[4]).is_none());
+        contest.granted(10.9, 4);
+        assert!(!contest.has_moved_since(), "it is heard of late");
         contest.let_nobody_keep();
         assert_eq!(contest.due(20.0, &[4]), Some(4));
         contest.granted(20.5, 0);
