@@ -299,7 +299,7 @@ impl ConfigBuilder {
 
     /// A profile that spends little: a heartbeat every 0.8 s, to six neighbours, or to everybody up to 8 members.
     ///
-    /// In a cluster of 20 a node sends some 0.6 kB/s, and once it has heard enough heartbeats to know its neighbours, all know of a
+    /// In a cluster of 20 a node sends some 0.5 kB/s, and once it has heard enough heartbeats to know its neighbours, all know of a
     /// failure within three seconds. Vouchers last for ten intervals unless [`lease`](Self::lease) says otherwise, so the death of
     /// a node that holds a lease takes eight seconds to be decided.
     pub fn economy(self) -> Self {

@@ -7,7 +7,8 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     vec![
         Scenario::new(
             "economy",
-            "nodes in the economy profile: nothing is done to them for 30 s, over which costs are measured; then ten are killed and              started again, once those concerned have heard fifty heartbeats of each other; then 30 % of all datagrams are lost for \
+            "nodes in the economy profile: nothing is done to them for 30 s, over which costs are measured; then ten are killed and \
+             started again, once those concerned have heard fifty heartbeats of each other; then 30 % of all datagrams are lost for \
              60 s",
             vec![
                 Claim::Wire { bytes_s: 1_000.0 },
