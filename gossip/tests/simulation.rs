@@ -8,6 +8,7 @@
 //! `SIM_LOG=file` keeps the whole log of the last seed that failed, of which otherwise only the end is printed.
 #![allow(clippy::expect_used, reason = "helpers of tests are tests")]
 
+mod apart;
 mod bursts;
 mod checkers;
 mod full_record;

@@ -25,6 +25,8 @@ pub(crate) struct Outcome {
     pub(crate) scenario: Scenario,
     pub(crate) system: String,
     pub(crate) ours: bool,
+    /// Whether at least what must always hold is claimed of it, as of our node in any profile.
+    pub(crate) always: bool,
     /// From 1 on.
     pub(crate) repeat: usize,
     pub(crate) nodes: usize,
@@ -63,9 +65,12 @@ impl Outcome {
 
     /// Whether something was as it must not be. What peers do is reported and not judged: nobody promised it.
     pub(crate) fn is_failure(&self) -> bool {
-        self.ours
+        self.always
             && match &self.end {
-                End::Played { judgements, .. } => judgements.iter().any(|(_, j)| j.is_broken()),
+                End::Played { judgements, .. } => judgements
+                    .iter()
+                    .filter(|(claim, _)| self.ours || Claim::ALWAYS.contains(claim))
+                    .any(|(_, judgement)| judgement.is_broken()),
                 End::Failed(_) => true,
                 End::Skipped(_) => false,
             }
@@ -140,6 +145,7 @@ impl Run {
             system: system.label.clone(),
             backend: self.backend(scenario),
             ours,
+            always: system.is_ours(),
             repeat,
             nodes,
             load,
@@ -224,10 +230,21 @@ fn judge(scenario: &Scenario, system: &System, log: &Log, load: &str) -> Vec<(Cl
         .into_iter()
         .filter(|claim| system.has_verdicts() || !claim.needs_verdicts())
         .map(|claim| {
-            let judgement = excuse_busy_machine(&claim, claim.judge(log), load);
+            let judged = insist(scenario, &claim, claim.judge(log));
+            let judgement = excuse_busy_machine(&claim, judged, load);
             (claim, judgement)
         })
         .collect()
+}
+
+/// What a scenario is there to show must have been shown: a claim of its own that could not be judged does not hold.
+fn insist(scenario: &Scenario, claim: &Claim, judgement: Judgement) -> Judgement {
+    match judgement {
+        Judgement::Open(why) if scenario.claims.contains(claim) => {
+            Judgement::Broken(format!("not judged: {why}"))
+        }
+        judgement => judgement,
+    }
 }
 
 /// A processor's share that is too high is no fact about a node while others take the processors away from it.
@@ -294,6 +311,41 @@ mod tests {
         assert_eq!(obstacle(&[Backend::Namespaces, Backend::Relay]), None);
         assert!(obstacle(&[Backend::Emulator]).is_some_and(|why| why.contains("/dev/net/tun")));
         assert!(obstacle(&[Backend::Namespaces]).is_some_and(|why| why.contains("run without --netns")));
+    }
+
+    #[test]
+    fn a_claim_of_a_scenario_s_own_must_be_judged() {
+        let all = super::super::scenario::all();
+        let crash = all.iter().find(|scenario| scenario.name == "crash").unwrap();
+        let open = || Judgement::Open("nobody was killed".into());
+        assert!(insist(crash, &crash.claims[0], open()).is_broken());
+        assert_eq!(insist(crash, &Claim::StepsDownFirst, open()), open());
+    }
+
+    #[test]
+    fn a_profile_of_ours_must_keep_what_always_holds_and_a_peer_promised_nothing() {
+        let all = super::super::scenario::all();
+        let outcome = |ours, always, claim| Outcome {
+            scenario: all[0].clone(),
+            system: String::new(),
+            ours,
+            always,
+            repeat: 1,
+            nodes: 3,
+            backend: Backend::Emulator,
+            load: String::new(),
+            seconds: 0.0,
+            end: End::Played {
+                log: Log::new(3, 16),
+                judgements: vec![(claim, Judgement::Broken(String::new()))],
+            },
+        };
+        let (always, slow) = (Claim::NoHealthyDead, Claim::Recovers { seconds: 1.0 });
+        assert!(outcome(true, true, slow.clone()).is_failure());
+        assert!(
+            outcome(false, true, always.clone()).is_failure() && !outcome(false, true, slow).is_failure()
+        );
+        assert!(!outcome(false, false, always).is_failure());
     }
 
     #[test]

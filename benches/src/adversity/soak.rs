@@ -13,6 +13,8 @@ use super::observe::holder;
 use super::scenario::{Scenario, Stage};
 
 pub(crate) const NODES: usize = 9;
+/// Never killed, so that there is one process to look at for the whole time.
+const SPARED: usize = NODES - 1;
 /// Beyond what is asked for: gathering, and the last recovery.
 pub(crate) const MARGIN: Duration = Duration::from_secs(300);
 
@@ -22,13 +24,15 @@ pub(crate) fn scenario() -> Scenario {
         name: "soak",
         about: "faults drawn at random, one after another, each followed by recovery",
         claims: vec![
+            // One that has only just been started is slow to suspect.
+            Claim::Detected { all_s: 3.0, median_s: 1.0 },
             Claim::WakesWithoutAccusing,
             Claim::NoMistakeLasts { seconds: 6.0 },
-            Claim::Recovers { seconds: 20.0 },
-            Claim::MemoryGrowth { kb: 4_000 },
+            Claim::Recovers { seconds: 3.0 },
+            Claim::MemoryGrowth { kb: 2_000 },
             // The file that a holder writes to.
             Claim::DescriptorGrowth { count: 1 },
-            Claim::LeaseUsed { tokens: 2 },
+            Claim::LeaseUsed { tokens: 5 },
         ],
         needs: Vec::new(),
         nodes: Some(NODES),
@@ -73,9 +77,10 @@ fn one_fault(stage: &mut Stage) -> anyhow::Result<()> {
     let backend = stage.backend();
     let (text, links) = match draw(&mut stage.rng, backend) {
         Drawn::Kill => {
-            stage.kill(one)?;
+            let victim = if one == SPARED { other } else { one };
+            stage.kill(victim)?;
             stage.wait(seconds);
-            return stage.start(one);
+            return stage.start(victim);
         }
         Drawn::Stop => {
             stage.stop(one)?;
@@ -87,7 +92,7 @@ fn one_fault(stage: &mut Stage) -> anyhow::Result<()> {
             (format!("{} to n{}", word(impairment), one + 1), fine.towards(one, impairment))
         }
         Drawn::Partition => {
-            let sides: Vec<usize> = (0..nodes).map(|_| stage.rng.random_range(0..2)).collect();
+            let sides = two_sides(&mut stage.rng, nodes, [one, other]);
             ("partition".to_owned(), fine.apart(|node| sides[node]))
         }
         Drawn::BadLink => {
@@ -124,6 +129,13 @@ fn word(impairment: Impairment) -> String {
     }
 }
 
+/// Which side each node is on; these two are on different ones, so that something is cut.
+fn two_sides(rng: &mut SmallRng, nodes: usize, apart: [usize; 2]) -> Vec<usize> {
+    let mut sides: Vec<usize> = (0..nodes).map(|_| rng.random_range(0..2)).collect();
+    sides[apart[1]] = 1 - sides[apart[0]];
+    sides
+}
+
 /// Draws until the network can do it.
 fn draw(rng: &mut SmallRng, backend: Backend) -> Drawn {
     loop {
@@ -149,6 +161,15 @@ fn draw(rng: &mut SmallRng, backend: Backend) -> Drawn {
 mod tests {
     use super::*;
     use rand::SeedableRng as _;
+
+    #[test]
+    fn a_partition_parts_somebody() {
+        let mut rng = SmallRng::seed_from_u64(1);
+        for _ in 0..200 {
+            let sides = two_sides(&mut rng, 3, [2, 0]);
+            assert_ne!(sides[2], sides[0]);
+        }
+    }
 
     #[test]
     fn only_what_the_network_can_do_is_drawn_and_all_of_that() {

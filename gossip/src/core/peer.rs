@@ -43,6 +43,8 @@ pub(crate) struct Peer {
     pub(crate) met: Duration,
     pub(crate) opinion: Opinion,
     pub(crate) level: Level,
+    /// When it was last trusted again.
+    pub(crate) returned: Option<Duration>,
     /// Whether the opinion is one to publish if it is not trust.
     pub(crate) published: bool,
     /// How often it was suspected lately, for how many heartbeats it must now show, and how many it has shown.
@@ -99,6 +101,7 @@ impl Peer {
             met: now,
             opinion: Opinion::Unsure,
             level: Level::of(0.0),
+            returned: None,
             published: false,
             lapses: 0,
             lapsed: Duration::ZERO,

@@ -30,6 +30,15 @@ impl Sight<'_> {
         self.peers.iter().find(|peer| peer.key == key && peer.neighbour && peer.heard.is_some())
     }
 
+    /// Who has this name, if that is heard and runs from this disk.
+    fn voter(&self, voter: &StorageId, name: &NodeId) -> Option<&Peer> {
+        let runs = |peer: &Peer| {
+            let identity = self.members.record(peer.key).map(|record| &record.identity);
+            identity.is_some_and(|identity| identity.life() == peer.life && identity.storage == *voter)
+        };
+        self.observed(name).filter(|peer| runs(peer))
+    }
+
     /// Whether a peer that is heard has not heard this node for long, although it was sent enough.
     fn deaf(&self, peer: &Peer) -> bool {
         // What it acknowledges may be of an earlier acquaintance; nothing was sent to it in between.
@@ -80,8 +89,16 @@ impl Witness for Sight<'_> {
     }
 
     fn trusts(&self, voter: &StorageId, name: &NodeId) -> bool {
-        self.observed(name).is_some_and(|peer| peer.opinion == Opinion::Trust)
-            && self.identity(name).is_some_and(|identity| identity.storage == *voter)
+        self.voter(voter, name).is_some_and(|peer| peer.opinion == Opinion::Trust)
+    }
+
+    fn doubts(&self, voter: &StorageId, name: &NodeId) -> bool {
+        self.voter(voter, name).is_some_and(|peer| peer.published && peer.opinion != Opinion::Trust)
+    }
+
+    fn returned(&self, voter: &StorageId, name: &NodeId) -> Option<Duration> {
+        let trusted = self.voter(voter, name).filter(|peer| peer.opinion == Opinion::Trust);
+        trusted.and_then(|peer| peer.returned)
     }
 
     fn identity(&self, name: &NodeId) -> Option<Identity> {

@@ -33,6 +33,14 @@ impl Witness for Sees<'_> {
         false
     }
 
+    fn doubts(&self, _: &StorageId, _: &NodeId) -> bool {
+        false
+    }
+
+    fn returned(&self, _: &StorageId, _: &NodeId) -> Option<Duration> {
+        None
+    }
+
     fn identity(&self, of: &NodeId) -> Option<Identity> {
         (self.heard)(of)
     }

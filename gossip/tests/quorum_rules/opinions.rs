@@ -25,6 +25,57 @@ fn a_voter_knows_that_its_own_former_life_is_over() {
     assert_eq!(answer(&mut voter, subject("b", 4)), Some(Opinion::Suspect));
 }
 
+/// D6: whoever asks lives. If this voter thinks otherwise, it is not others that are silent.
+#[test]
+fn a_voter_accuses_nobody_when_one_asks_that_it_doubts() {
+    let mut voter = Bench::new("b", 2, 1);
+    voter.sees.whom = Some((subject("x", 1), Opinion::Suspect));
+    assert_eq!(answer(&mut voter, subject("x", 1)), Some(Opinion::Suspect));
+    voter.sees.doubted_voters = vec![id("c")];
+    assert_eq!(answer(&mut voter, subject("x", 1)), Some(Opinion::Suspect), "another one asks");
+    voter.sees.doubted_voters = vec![id("a")];
+    assert_eq!(answer(&mut voter, subject("x", 1)), Some(Opinion::Unsure));
+    // Nor are observers asked, who have been cut off with this voter.
+    voter.sees.observers = vec![Key(1), Key(2)];
+    assert_eq!(answer(&mut voter, subject("y", 1)), Some(Opinion::Unsure));
+    voter.sees.whom = Some((subject("x", 1), Opinion::Trust));
+    assert_eq!(answer(&mut voter, subject("x", 1)), Some(Opinion::Trust));
+}
+
+/// D6: for ten intervals after a voter has come back, silences are those of a network that was cut.
+#[test]
+fn a_voter_counts_no_silence_until_it_can_have_heard_all_again() {
+    for (told, opinion) in [("x", Opinion::Suspect), ("x", Opinion::Trust), ("y", Opinion::Suspect)] {
+        let mut voter = Bench::new("b", 2, 1);
+        voter.sees.whom = Some((subject("x", 1), opinion));
+        voter.sees.returned = vec![(id("c"), voter.now)];
+        voter.wait(990 * MS);
+        let expected = if opinion == Opinion::Trust { Opinion::Trust } else { Opinion::Unsure };
+        assert_eq!(answer(&mut voter, subject(told, 1)), Some(expected), "{told}");
+        voter.wait(10 * MS);
+        let expected = (told == "x").then_some(opinion);
+        assert_eq!(
+            answer(&mut voter, subject(told, 1)),
+            expected,
+            "{told}: observers are asked about others"
+        );
+    }
+}
+
+/// D6: that a life is over is no silence; and a voter that has just heard another again proposes nothing against anybody.
+#[test]
+fn a_later_life_counts_at_once_and_nobody_is_suspended_meanwhile() {
+    let mut voter = Bench::new("a", 1, 1);
+    voter.sees.whom = Some((subject("x", 2), Opinion::Suspect));
+    voter.sees.returned = vec![(id("c"), voter.now)];
+    assert_eq!(answer(&mut voter, subject("x", 1)), Some(Opinion::Suspect), "outlived");
+    voter.wait(MS);
+    assert_eq!(voter.answer_all(Opinion::Suspect), 0, "no case");
+    voter.wait(1000 * MS);
+    assert_eq!(voter.answer_all(Opinion::Suspect), 3);
+    assert_eq!(voter.proposal(1), Some(Delta::Suspend(subjects("x", 2))));
+}
+
 /// D4: a suspension, and its end, make all answers void that were asked for before, however fresh. Else the voter that still has
 /// the old ones goes on suspending whom another has just had restored.
 #[test]

@@ -1,5 +1,7 @@
 //! What the node under test observes of others.
 
+use std::time::Duration;
+
 use gossip::core::quorum::{Sighting, Subject, Witness};
 use gossip::wire::Key;
 use gossip::{Identity, NodeId, Opinion, StorageId};
@@ -15,6 +17,9 @@ pub struct Sees {
     pub observers: Vec<Key>,
     /// Whom others doubt.
     pub doubted: Vec<Subject>,
+    /// Voters that it doubts itself, and those that have come back.
+    pub doubted_voters: Vec<NodeId>,
+    pub returned: Vec<(NodeId, Duration)>,
 }
 
 impl Witness for Sees {
@@ -39,6 +44,14 @@ impl Witness for Sees {
 
     fn trusts(&self, _: &StorageId, _: &NodeId) -> bool {
         true
+    }
+
+    fn doubts(&self, _: &StorageId, name: &NodeId) -> bool {
+        self.doubted_voters.contains(name)
+    }
+
+    fn returned(&self, _: &StorageId, name: &NodeId) -> Option<Duration> {
+        self.returned.iter().find(|(voter, _)| voter == name).map(|(_, at)| *at)
     }
 
     fn identity(&self, name: &NodeId) -> Option<Identity> {

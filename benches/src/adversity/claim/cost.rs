@@ -70,7 +70,10 @@ fn judge_growth(log: &Log, limit: u64, growth: fn(&Cost) -> i64, unit: &str) -> 
         return Judgement::Open("not measured".into());
     };
     let most = growth(worst);
-    Judgement::of(most <= limit.cast_signed(), format!("at most {most:+} {unit} ({})", name(worst.node)))
+    let longest = costs.iter().map(|cost| cost.span_s).fold(0.0, f64::max);
+    let text =
+        format!("at most {most:+} {unit} ({}); one was looked at for {longest:.0} s", name(worst.node));
+    Judgement::of(most <= limit.cast_signed(), text)
 }
 
 pub(super) fn flood_arrives(log: &Log, datagrams: u64) -> Judgement {
@@ -87,8 +90,8 @@ pub(super) fn flood_arrives(log: &Log, datagrams: u64) -> Judgement {
 pub(super) fn overflows(log: &Log, datagrams: u64) -> Judgement {
     let dropped: Vec<(usize, u64)> = log.dropped().collect();
     let text = dropped.iter().map(|(node, count)| format!("{count} of those to {}", name(*node)));
-    match dropped.iter().map(|(_, count)| count).max() {
-        Some(most) => Judgement::of(*most >= datagrams, text.collect::<Vec<_>>().join(", ")),
+    match dropped.iter().map(|(_, count)| count).min() {
+        Some(least) => Judgement::of(*least >= datagrams, text.collect::<Vec<_>>().join(", ")),
         None => Judgement::Broken("nobody counted".into()),
     }
 }

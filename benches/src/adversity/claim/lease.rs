@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use fencing_gate::{FencingGate, Token};
 
 use super::Judgement;
-use crate::adversity::observe::{Deed, LeaseState, Line, Log, What, name};
+use crate::adversity::observe::{Deed, LeaseState, Line, Log, Quorum, What, name};
 
 /// A holder's handle is void at a moment of its own clock, and its line about that comes a little later, later still on a
 /// busy machine. Only an overlap longer than this is a fact of the lease and not of the pipe.
@@ -225,6 +225,30 @@ fn least_apart(turns: &Turns<'_>) -> Result<Option<f64>, String> {
     Ok(least)
 }
 
+/// Judged by the last write with each token: whoever loses the lease gets another.
+pub(super) fn writes_in_touch(log: &Log, seconds: f64) -> Judgement {
+    let mut last: BTreeMap<u64, (f64, usize)> = BTreeMap::new();
+    for (at, by, line) in log.said() {
+        if let Line::Wrote { token, admitted: true, .. } = line {
+            let known = last.entry(*token).or_insert((at, by));
+            known.0 = known.0.max(at);
+        }
+    }
+    let quorum = Quorum::of(log);
+    for (&token, &(at, by)) in &last {
+        if quorum.could_decide(token, by, at, seconds) == Some(false) {
+            return Judgement::Broken(format!(
+                "{} writes with token {token} at {at:.3} s, and has not reached a majority of voters for {seconds} s",
+                name(by)
+            ));
+        }
+    }
+    match last.len() {
+        0 => Judgement::Open("nobody has written".into()),
+        tokens => Judgement::Held(format!("the last writes with {}", super::counted(tokens, "token"))),
+    }
+}
+
 pub(super) fn used(log: &Log, tokens: usize) -> Judgement {
     let written: BTreeSet<u64> = log
         .said()
@@ -435,6 +459,27 @@ mod tests {
                 other => assert!(broken, "n{} at {at}: {other:?}", stopped + 1),
             }
         }
+    }
+
+    #[test]
+    fn a_write_long_after_the_majority_is_lost_is_caught() {
+        for (at, broken) in [(6.9, false), (7.2, true)] {
+            for cut in [false, true] {
+                let mut log = healthy(3);
+                log.view(1.0, 0, 1);
+                log.says(5.0, 0, wrote(2, true));
+                if cut {
+                    log.partition(6.0, &[0]);
+                } else {
+                    log.did(5.9, Deed::Killed(1));
+                    log.did(6.0, Deed::Killed(2));
+                }
+                log.says(7.5, 0, wrote(2, false));
+                log.says(at, 0, wrote(2, true));
+                assert_eq!(writes_in_touch(&log, 1.0).is_broken(), broken, "{at}, {cut}");
+            }
+        }
+        assert!(matches!(writes_in_touch(&healthy(3), 1.0), Judgement::Open(_)));
     }
 
     #[test]

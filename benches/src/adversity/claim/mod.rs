@@ -27,7 +27,7 @@ pub(crate) enum Claim {
     Noticed { seconds: f64 },
     /// Some node is sent at least so many datagrams that it rejects.
     FloodArrives { datagrams: u64 },
-    /// The system throws away at least so many datagrams because a node's buffer is full.
+    /// Each time that this is tried, the system throws away at least so many datagrams because a node's buffer is full.
     Overflows { datagrams: u64 },
     /// No suspicion of a healthy, reachable node lasts longer than this; 0: there is none.
     NoMistakeLasts { seconds: f64 },
@@ -77,6 +77,10 @@ pub(crate) enum Claim {
     /// By the storage that all holders write to after a check: one holder at a time, and its gate refuses no write but of one that
     /// was stopped after the check.
     WritesInTurn,
+    /// Nobody writes under a lease longer than this after it could last reach a majority of voters that ran.
+    WritesInTouch { seconds: f64 },
+    /// No verdict declares anybody dead.
+    NobodyDies,
     /// Holders of a lease write with at least so many different tokens: a lease that nobody gets shows nothing.
     LeaseUsed { tokens: usize },
     /// After the last fault, and the last start, somebody is granted the lease, and writes.
@@ -149,7 +153,9 @@ impl Claim {
             }
             Self::FloodArrives { datagrams } => format!("one node rejects more than {datagrams} datagrams"),
             Self::Overflows { datagrams } => {
-                format!("the system drops at least {datagrams} datagrams because a node's buffer is full")
+                format!(
+                    "the system drops at least {datagrams} datagrams because a node's buffer is full, while it runs and while it is stopped"
+                )
             }
             Self::NoMistakeLasts { seconds: 0.0 } => "nobody suspects a healthy node".into(),
             Self::NoMistakeLasts { seconds } => {
@@ -194,6 +200,12 @@ impl Claim {
                 "holders write one after the other, and the storage's gate refuses none that has not slept"
                     .into()
             }
+            Self::WritesInTouch { seconds } => {
+                format!(
+                    "nobody writes under a lease who has not reached a majority of voters for {seconds} s"
+                )
+            }
+            Self::NobodyDies => "no verdict declares anybody dead".into(),
             Self::LeaseUsed { tokens } => {
                 format!("holders of a lease write, with {} at least", counted(*tokens, "token"))
             }
@@ -243,6 +255,8 @@ impl Claim {
                 | Self::TellsOfFullDisk
                 | Self::GateRefusesNobody
                 | Self::WritesInTurn
+                | Self::WritesInTouch { .. }
+                | Self::NobodyDies
                 | Self::LeaseUsed { .. }
                 | Self::LeaseUsedAfterAll
                 | Self::OneHolder
@@ -285,6 +299,8 @@ impl Claim {
             Self::GrantsAgain { seconds } => verdict::grants_again(log, seconds),
             Self::TellsOfFullDisk => verdict::tells_of_full_disk(log),
             Self::WritesInTurn => lease::writes_in_turn(log),
+            Self::WritesInTouch { seconds } => lease::writes_in_touch(log, seconds),
+            Self::NobodyDies => verdict::nobody_dies(log),
             Self::LeaseUsed { tokens } => lease::used(log, tokens),
             Self::LeaseUsedAfterAll => lease::used_after_all(log),
             Self::GateRefusesNobody => lease::gate_refuses_nobody(log),

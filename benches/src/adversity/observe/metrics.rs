@@ -7,6 +7,8 @@ use super::{Beliefs, Deed, Held, Line, Log, Presence};
 /// What was wrong when a line was written may have been right when its cause arose: a suspicion this soon after a node
 /// went on, or a fault ended, is not held against the observer. That it ends is what [`recoveries`](super::recoveries) looks at.
 const GRACE_S: f64 = 1.0;
+/// A node that is asked for its counters has answered by then.
+const COUNTED_WITHIN_S: f64 = 0.5;
 
 /// How the survivors noticed that a node was killed.
 #[derive(Debug)]
@@ -252,6 +254,8 @@ impl Excuses {
 pub(crate) struct Cost {
     pub(crate) node: usize,
     /// Of one processor.
+    /// For how long it was looked at.
+    pub(crate) span_s: f64,
     pub(crate) cpu_percent: f64,
     /// Payload as the node counts it; None for one that does not count.
     pub(crate) payload_bytes_s: Option<f64>,
@@ -270,16 +274,26 @@ pub(crate) fn costs(log: &Log) -> Vec<Cost> {
     (0..log.nodes).filter_map(|node| cost(log, node)).collect()
 }
 
+/// Of the process that was looked at for the longest time: what another of the same name had, before or after it, is not its own.
 fn cost(log: &Log, node: usize) -> Option<Cost> {
-    let samples: Vec<(f64, &Sample)> =
-        log.samples().filter(|(_, n, _)| *n == node).map(|(at, _, s)| (at, s)).collect();
-    let (&(from, first), &(to, last)) = (samples.first()?, samples.last()?);
+    let starts = log.deeds().filter(|(_, deed)| **deed == Deed::Started(node)).map(|(at, _)| at);
+    let starts: Vec<f64> = starts.collect();
+    let lives = (0..starts.len()).map(|i| (starts[i], starts.get(i + 1).copied().unwrap_or(f64::INFINITY)));
+    let looked_at = |(from, until): (f64, f64)| {
+        let of_it = log.samples().filter(|(at, n, _)| *n == node && (from..until).contains(at));
+        let samples: Vec<(f64, &Sample)> = of_it.map(|(at, _, sample)| (at, sample)).collect();
+        Some((*samples.first()?, *samples.last()?))
+    };
+    let length = |(first, last): &((f64, &Sample), (f64, &Sample))| last.0 - first.0;
+    let longest = lives.filter_map(looked_at).max_by(|a, b| length(a).total_cmp(&length(b)));
+    let ((from, first), (to, last)) = longest?;
     let span = to - from;
     if span <= 0.0 {
         return None;
     }
     let counters: Vec<(f64, u64, u64)> = log
         .said()
+        .filter(|(at, ..)| (from..=to + COUNTED_WITHIN_S).contains(at))
         .filter_map(|(at, by, line)| match line {
             Line::Counters { sent_bytes, sent, .. } if by == node => Some((at, *sent_bytes, *sent)),
             _ => None,
@@ -291,6 +305,7 @@ fn cost(log: &Log, node: usize) -> Option<Cost> {
     };
     Some(Cost {
         node,
+        span_s: span,
         cpu_percent: (last.cpu_s - first.cpu_s) / span * 100.0,
         payload_bytes_s: counted.map(|(a, b)| b.1.saturating_sub(a.1) as f64 / (b.0 - a.0)),
         datagrams_s: counted.map(|(a, b)| b.2.saturating_sub(a.2) as f64 / (b.0 - a.0)),
@@ -307,6 +322,20 @@ fn cost(log: &Log, node: usize) -> Option<Cost> {
 mod tests {
     use super::*;
     use crate::adversity::observe::synthetic::healthy;
+
+    #[test]
+    fn a_process_answers_for_its_own_growth_only() {
+        let mut log = healthy(1);
+        let sample = |resident_kb, cpu_s| Sample { resident_kb, cpu_s, ..Sample::default() };
+        log.sample(1.0, 0, sample(5_000, 0.0));
+        log.sample(21.0, 0, sample(7_000, 2.0));
+        log.did(22.0, Deed::Killed(0));
+        log.did(23.0, Deed::Started(0));
+        log.sample(24.0, 0, sample(5_000, 0.0));
+        log.sample(30.0, 0, sample(5_100, 3.0));
+        let cost = &costs(&log)[0];
+        assert_eq!((cost.resident_growth_kb, cost.span_s, cost.cpu_percent), (2_000, 20.0, 10.0));
+    }
 
     #[test]
     fn one_wrong_accusation_is_one_however_many_hold_it() {

@@ -11,14 +11,15 @@ pub(super) fn summary(outcomes: &[Outcome], context: &Context) -> String {
     let mut text = String::from("# Real processes under faults\n\n");
     let _ = writeln!(text, "Run: `{}`, seed {}; {}.", context.command, context.seed, context.network);
     let failures = outcomes.iter().filter(|outcome| outcome.is_failure()).count();
+    let as_claimed =
+        outcomes.iter().filter(|o| o.ours && !o.is_failure() && !matches!(o.end, End::Skipped(_))).count();
     let played = outcomes.iter().filter(|o| o.ours && !matches!(o.end, End::Skipped(_))).count();
     let (open, all) = open_claims(outcomes);
     let _ = writeln!(
         text,
-        "\n**{}**: {} of {played} scenarios of ours as claimed; {open} of {all} claims were not judged, and the tables say why. Times are those at which a line of a process arrived at the \
+        "\n**{}**: {as_claimed} of {played} scenarios of ours as claimed; {open} of {all} claims were not judged, and the tables say why. Times are those at which a line of a process arrived at the \
          harness. Shares of a processor depend on what else the machine did: the load averages stand beside each scenario.",
         if failures == 0 { "Everything held" } else { "Something did not hold" },
-        played - failures
     );
     claims(outcomes, &mut text);
     if outcomes.iter().any(|outcome| !outcome.ours) {

@@ -16,7 +16,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
                 // Not all watch all, and who does not is told.
                 Claim::Detected { all_s: 3.0, median_s: 2.5 },
                 // Twenty heartbeats.
-                Claim::NoMistakeLasts { seconds: 16.0 },
+                Claim::NoMistakeLasts { seconds: 12.0 },
                 Claim::Recovers { seconds: 15.0 },
             ],
             thrift,

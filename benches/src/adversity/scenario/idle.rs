@@ -12,7 +12,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         vec![
             Claim::Payload { bytes_s: 12_000.0 },
             Claim::NoMistakeLasts { seconds: 0.0 },
-            Claim::MemoryGrowth { kb: 2_000 },
+            Claim::MemoryGrowth { kb: 500 },
             Claim::DescriptorGrowth { count: 0 },
         ]
     };

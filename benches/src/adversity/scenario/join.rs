@@ -8,14 +8,14 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         Scenario::new(
             "join-50",
             "50 nodes join a running cluster of five at once; all call the same three",
-            claims(5.0),
+            claims(2.0),
             join,
         )
         .nodes(55),
         Scenario::new(
             "bootstrap-100",
             "100 nodes start at once; all call the same three",
-            claims(10.0),
+            claims(4.0),
             |stage| start_from(stage, 0),
         )
         .nodes(100),

@@ -35,7 +35,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             "one-way-loss",
             "80 % of what is sent to one node is lost, nothing of what it sends, for 60 s (20 s in a quick run)",
             vec![
-                Claim::FewEvictions { evictions: 1, suspensions: 2 },
+                Claim::FewEvictions { evictions: 0, suspensions: 1 },
                 Claim::NoMistakeLasts { seconds: 5.0 },
                 Claim::Recovers { seconds: 2.0 },
             ],
@@ -46,14 +46,14 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         Scenario::new(
             "one-way-flip",
             "between two nodes nothing passes one way, and every 20 s the other way instead, for 80 s; both hear all others",
-            vec![Claim::NoMistakeLasts { seconds: 2.0 }, Claim::Recovers { seconds: 2.0 }],
+            vec![Claim::NoMistakeLasts { seconds: 0.5 }, Claim::Recovers { seconds: 2.0 }],
             flip,
         )
         .needs(Need::Network(Impairment::Cut)),
         Scenario::new(
             "one-bad-link",
             "between two nodes nothing passes for 30 s; both hear all others, and others vouch for them",
-            vec![Claim::NoMistakeLasts { seconds: 2.0 }, Claim::Recovers { seconds: 2.0 }],
+            vec![Claim::NoMistakeLasts { seconds: 0.5 }, Claim::Recovers { seconds: 2.0 }],
             bad_link,
         )
         .needs(Need::Network(Impairment::Cut)),

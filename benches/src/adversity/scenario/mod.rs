@@ -24,7 +24,9 @@ pub(crate) use stage::{Setting, Stage};
 use super::claim::Claim;
 use super::network::Impairment;
 
-/// How soon a verdict comes: promises are for ten intervals of 100 ms.
+/// Until when a lease may be used: promises are for ten intervals of 100 ms, and what is done is noted a little before it is done.
+const WRITES_IN_TOUCH: Claim = Claim::WritesInTouch { seconds: 1.1 };
+/// How soon a verdict comes after the same.
 const DEAD_SOON: Claim = Claim::DeadSoon { promise_s: 1.0, slack_s: 0.3, p99_s: 2.0 };
 
 /// One scenario.

@@ -1,25 +1,26 @@
 //! Networks that fall apart and come together again.
 
-use super::{Claim, Need, Scenario, Stage};
+use super::{Claim, Need, Scenario, Stage, WRITES_IN_TOUCH};
 use crate::adversity::network::{Impairment, Links};
 
 pub(super) fn scenarios() -> Vec<Scenario> {
     let claims = || {
         vec![
+            WRITES_IN_TOUCH,
             Claim::AgreesOnOneView { seconds: 2.0 },
-            Claim::EvictedReturn { seconds: 2.0 },
             Claim::Noticed { seconds: 2.0 },
             Claim::NoMistakeLasts { seconds: 1.0 },
             Claim::Recovers { seconds: 2.0 },
         ]
     };
+    let of_a_majority = [Claim::EvictedReturn { seconds: 1.0 }, Claim::LeasePasses { seconds: 4.0 }];
     let needs = Need::Network(Impairment::Cut);
     vec![
         Scenario::new(
             "partition-3-2",
             "three fifths of the nodes, three voters of five among them, and the rest, who hold a lease, cannot reach each other for \
              20 s (10 s in a quick run)",
-            [claims(), vec![Claim::LeasePasses { seconds: 5.0 }]].concat(),
+            [&claims()[..], &of_a_majority].concat(),
             |stage| split(stage, &[3, 2], stage.length(20.0, 10.0)),
         )
         .quick()
@@ -27,14 +28,14 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         Scenario::new(
             "partition-2-2-1",
             "two fifths, two fifths and one fifth of the nodes cannot reach each other for 20 s: no majority of voters anywhere",
-            claims(),
+            [claims(), vec![Claim::NobodyDies]].concat(),
             |stage| split(stage, &[2, 2, 1], 20.0),
         )
         .needs(needs),
         Scenario::new(
             "partition-10min",
             "three fifths of the nodes and the rest cannot reach each other for ten minutes",
-            [claims(), vec![Claim::LeasePasses { seconds: 5.0 }]].concat(),
+            [&claims()[..], &of_a_majority].concat(),
             |stage| split(stage, &[3, 2], 600.0),
         )
         .long()

@@ -6,7 +6,7 @@ use crate::adversity::fleet::Helper;
 const BUSY_PROCESSES: usize = 6;
 const FLOOD_PER_SECOND: f64 = 100_000.0;
 /// More than a node can keep up with: they take most of the processors too.
-const SENDERS: usize = 4;
+const SENDERS: usize = 8;
 const BURST_S: f64 = 1.0;
 
 pub(super) fn scenarios() -> Vec<Scenario> {
@@ -15,7 +15,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             "starvation",
             "six processes compute for 30 s while all nodes run at the lowest priority (nice 19)",
             // On few processors the nodes get a few per cent between them: what must be is that it does not last.
-            vec![Claim::NoMistakeLasts { seconds: 5.0 }, Claim::Recovers { seconds: 5.0 }],
+            vec![Claim::NoMistakeLasts { seconds: 2.0 }, Claim::Recovers { seconds: 5.0 }],
             starvation,
         )
         .called(|call| call.nice = 19),
@@ -25,7 +25,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             vec![
                 Claim::NoMistakeLasts { seconds: 0.0 },
                 Claim::FloodArrives { datagrams: 500_000 },
-                Claim::MemoryGrowth { kb: 8_000 },
+                Claim::MemoryGrowth { kb: 2_000 },
                 // The file that a holder of the lease writes to.
                 Claim::DescriptorGrowth { count: 1 },
                 Claim::Recovers { seconds: 5.0 },
@@ -34,13 +34,13 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         ),
         Scenario::new(
             "overflow",
-            "four processes send random bytes to one node without a pause for a second, five times, and once more while the node \
+            "eight processes send random bytes to one node without a pause for a second, five times, and once more while the node \
              is stopped, so that the buffer of its socket overflows and heartbeats are lost with the rest",
             vec![
-                Claim::Overflows { datagrams: 10_000 },
+                Claim::Overflows { datagrams: 1_000 },
                 // Heartbeats are lost for a second at a time, and others take the processors.
-                Claim::NoMistakeLasts { seconds: 5.0 },
-                Claim::MemoryGrowth { kb: 8_000 },
+                Claim::NoMistakeLasts { seconds: 2.0 },
+                Claim::MemoryGrowth { kb: 2_000 },
                 // As above.
                 Claim::DescriptorGrowth { count: 1 },
                 Claim::Recovers { seconds: 5.0 },

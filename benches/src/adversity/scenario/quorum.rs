@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context, ensure};
 use rand::RngExt as _;
 
-use super::{Claim, DEAD_SOON, Need, Scenario, Stage};
+use super::{Claim, DEAD_SOON, Need, Scenario, Stage, WRITES_IN_TOUCH};
 use crate::adversity::claim::FULL_DISK;
 use crate::adversity::fleet::State;
 use crate::adversity::interrupt;
@@ -36,10 +36,12 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             "lease",
             "all nodes want one lease; its holder is killed, stopped for 10 s and cut off in turn, twice each",
             vec![
-                Claim::LeaseUsed { tokens: 2 },
-                Claim::LeasePasses { seconds: PASSES_WITHIN_S },
+                Claim::LeaseUsed { tokens: 5 },
+                Claim::LeasePasses { seconds: 4.0 },
+                WRITES_IN_TOUCH,
                 Claim::AgreesOnOneView { seconds: 2.0 },
-                Claim::EvictedReturn { seconds: 2.0 },
+                Claim::EvictedReturn { seconds: 1.0 },
+                Claim::NoMistakeLasts { seconds: 1.0 },
                 Claim::Recovers { seconds: 2.0 },
             ],
             lease,
@@ -50,7 +52,12 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             "lease-kills",
             "three nodes fight for one lease, write to one file while they hold it and are made to give it back now and then, while voters are killed at random and \
              started again, up to three of five at a time, for three minutes (25 s in a quick run)",
-            vec![Claim::LeaseUsed { tokens: 2 }, Claim::GrantsAgain { seconds: 10.0 }],
+            vec![
+                Claim::LeaseUsed { tokens: 5 },
+                WRITES_IN_TOUCH,
+                Claim::GrantsAgain { seconds: 5.0 },
+                Claim::NoMistakeLasts { seconds: 1.0 },
+            ],
             lease_kills,
         ))
         .uncontested()
@@ -59,14 +66,19 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             "wiped-voter",
             "a voter is killed and its disk wiped; it comes back under its name, two other voters are killed for 6 s and one lease \
              is wanted; all come back, the wiped one is made a voter again, and the same two are killed once more",
-            vec![Claim::DeclaredDead { seconds: 8.0 }],
+            vec![Claim::DeclaredDead { seconds: 4.0 }, Claim::NoMistakeLasts { seconds: 1.0 }],
             wiped_voter,
         ))
         .uncontested(),
         quorum(Scenario::new(
             "majority-lost",
             "four of seven voters are killed while a fifth holds a lease and others want it; after 10 s they come back",
-            vec![Claim::GrantsAgain { seconds: 10.0 }, Claim::Recovers { seconds: 2.0 }],
+            vec![
+                WRITES_IN_TOUCH,
+                Claim::GrantsAgain { seconds: 4.0 },
+                Claim::NoMistakeLasts { seconds: 1.0 },
+                Claim::Recovers { seconds: 2.0 },
+            ],
             majority_lost,
         ))
         .uncontested()

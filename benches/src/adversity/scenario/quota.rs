@@ -21,7 +21,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
              process, for 30 s, as in a container with a quota of 5 %; all others want the lease",
             vec![
                 Claim::QuotaBites { share: 0.5 },
-                Claim::NoMistakeLasts { seconds: 5.0 },
+                Claim::NoMistakeLasts { seconds: 2.0 },
                 Claim::Recovers { seconds: 5.0 },
                 Claim::LeaseUsed { tokens: 1 },
             ],

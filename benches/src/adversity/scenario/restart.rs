@@ -7,7 +7,11 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         Scenario::new(
             "restart-all",
             "SIGKILL for all nodes at once; a second later all are started again with what they have on disk",
-            vec![Claim::AllKnown { seconds: 3.0 }, Claim::Recovers { seconds: 3.0 }],
+            vec![
+                Claim::AllKnown { seconds: 3.0 },
+                Claim::NoMistakeLasts { seconds: 1.0 },
+                Claim::Recovers { seconds: 3.0 },
+            ],
             all_at_once,
         ),
         Scenario::new(

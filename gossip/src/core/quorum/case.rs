@@ -1,7 +1,7 @@
 //! A case: one node under suspicion, from a voter's first doubt until it is restored or dead.
 //!
-//! Opinions count only as fresh answers to this voter's own questions, and only for so long (D1). Whoever is suspended
-//! stays a case, at every voter, until that has ended (D4).
+//! Opinions count only as fresh answers to this voter's own questions, and only for so long (D1), and silences only while no voter
+//! has come back to this one lately (D6). Whoever is suspended stays a case, at every voter, until that has ended (D4).
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hash::{Hash, Hasher};
@@ -67,6 +67,8 @@ impl Cases {
     const PACE: (u32, u32) = (2, 10);
     /// From this age on, in intervals, a case is old.
     const OLD: u32 = 100;
+    /// For so many intervals after a voter has come back no silence counts.
+    const REACQUAINTED: u32 = 10;
     /// Answers may be this many questions late.
     const QUESTIONS_MAX: usize = 4;
     /// So many are asked about at once. Those that are suspended, half as many at most, are among them.
@@ -220,12 +222,46 @@ impl<R: Register> Quorum<R> {
         if !view.electorate.votes(&from) {
             return;
         }
-        if let Some(opinion) = self.opinion(&view, witness, subject) {
-            self.send(sender, Message::Answer { question, subject: subject.clone(), opinion });
-        } else {
-            self.inquire(witness, sender, question, subject);
+        let answer = match self.opinion(&view, witness, subject) {
+            Some(Opinion::Suspect) | None if self.is_out_of_touch(&view, witness, &from, subject) => {
+                Some(Opinion::Unsure)
+            }
+            opinion => opinion,
+        };
+        match answer {
+            Some(opinion) => {
+                self.send(sender, Message::Answer { question, subject: subject.clone(), opinion });
+            }
+            None => self.inquire(witness, sender, question, subject),
         }
         self.repeat_certificate(sender, subject);
+    }
+
+    /// Whether the silence of one that is not suspended may be that of a network that was cut (D6): the voter that asks is one that
+    /// this voter doubts, or some voter has come back to it just now. That a life is over is no matter of silence.
+    fn is_out_of_touch(
+        &self,
+        view: &View,
+        witness: &dyn Witness,
+        asker: &StorageId,
+        subject: &Subject,
+    ) -> bool {
+        let over = subject.id == self.identity.id || witness.sight(subject).is_some_and(|seen| seen.outlived);
+        let doubted = view.electorate.voters.get(asker).is_some_and(|name| witness.doubts(asker, name));
+        let cut = doubted || self.is_reacquainting(view, witness);
+        cut && !over && subject.suspended_since(view).is_none()
+    }
+
+    /// What a silence says to this voter.
+    fn unless_reacquainting(&self, view: &View, witness: &dyn Witness) -> Opinion {
+        if self.is_reacquainting(view, witness) { Opinion::Unsure } else { Opinion::Suspect }
+    }
+
+    /// Whether a voter has come back so lately that others may not have been heard again yet (D6).
+    fn is_reacquainting(&self, view: &View, witness: &dyn Witness) -> bool {
+        let length = Cases::REACQUAINTED * self.settings.interval;
+        let lately = |at: Duration| self.now.boot < at + length;
+        view.electorate.voters.iter().any(|(voter, name)| witness.returned(voter, name).is_some_and(lately))
     }
 
     pub(super) fn on_answer(&mut self, from: StorageId, question: u32, subject: &Subject, opinion: Opinion) {
@@ -255,7 +291,8 @@ impl<R: Register> Quorum<R> {
             && self.in_quorum_for(self.settings.deaf_after);
         Some(match seen.opinion {
             _ if seen.outlived => Opinion::Suspect,
-            Opinion::Trust if seen.deaf || zombie => Opinion::Suspect,
+            Opinion::Trust if seen.deaf || zombie => self.unless_reacquainting(view, witness),
+            Opinion::Suspect => self.unless_reacquainting(view, witness),
             opinion => opinion,
         })
     }

@@ -1,5 +1,7 @@
 //! What the quorum's state machine is told of the world by the node around it.
 
+use std::time::Duration;
+
 use crate::core::identity::{Identity, Key, NodeId, StorageId};
 use crate::core::opinion::Opinion;
 
@@ -28,6 +30,12 @@ pub trait Witness {
 
     /// Whether it hears a voter, which is a disk and the name of a node that runs from it, and trusts it.
     fn trusts(&self, voter: &StorageId, name: &NodeId) -> bool;
+
+    /// Whether it does not trust a voter that it has heard.
+    fn doubts(&self, voter: &StorageId, name: &NodeId) -> bool;
+
+    /// When it last came to trust a voter again that it trusts now.
+    fn returned(&self, voter: &StorageId, name: &NodeId) -> Option<Duration>;
 
     /// The process of this name that it hears directly.
     fn identity(&self, name: &NodeId) -> Option<Identity>;

@@ -29,6 +29,21 @@ pub(crate) fn no_healthy_dead(log: &Log) -> Judgement {
     Judgement::Held(format!("{dead} reports of deaths, all of nodes that were down or out of reach"))
 }
 
+/// Where no majority could hear itself, nobody may be declared dead, neither meanwhile nor when all meet again.
+pub(crate) fn nobody_dies(log: &Log) -> Judgement {
+    match deaths(log).first() {
+        _ if !log.speaks_of_verdicts() => Judgement::Open("nobody speaks of verdicts".into()),
+        Some(death) => Judgement::Broken(format!(
+            "{} reports that {} is dead in view {} at {:.1} s",
+            name(death.by),
+            name(death.target),
+            death.epoch,
+            death.at
+        )),
+        None => Judgement::Held("nobody was".into()),
+    }
+}
+
 /// Whether a node was the trouble itself at a moment, or had been until just before: a majority may be right to evict it.
 fn sick(log: &Log, node: usize, at: f64) -> bool {
     let mut troubles: Vec<&str> = Vec::new();
@@ -64,6 +79,17 @@ mod tests {
         log.says(9.0, 2, dead(1));
         assert!(!no_healthy_dead(&log).is_broken());
         assert!(matches!(declared_dead(&log, 3.0), Judgement::Open(_)), "it was back before");
+    }
+
+    #[test]
+    fn any_death_is_one_too_many_where_nobody_may_die() {
+        let mut log = healthy(3);
+        assert!(matches!(nobody_dies(&log), Judgement::Open(_)));
+        log.verdict(2.0, 0, 1, "suspended", 2);
+        assert!(matches!(nobody_dies(&log), Judgement::Held(_)));
+        log.did(3.0, Deed::Killed(1));
+        log.verdict(5.0, 0, 1, "dead", 3);
+        assert!(nobody_dies(&log).is_broken());
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod view;
 pub(crate) use death::quantile;
 pub(super) use death::{dead_soon, declared_dead};
 pub(super) use eviction::{evicted_return, few_evictions, steps_down_first};
-pub(super) use mistake::no_healthy_dead;
+pub(super) use mistake::{no_healthy_dead, nobody_dies};
 pub(super) use order::same_order;
 pub(super) use service::{grants_again, tells_of_full_disk};
 pub(super) use view::{agrees_on_one_view, majorities_decide, views_agree, views_never_go_back};
