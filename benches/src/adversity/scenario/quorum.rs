@@ -66,7 +66,8 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             "wiped-voter",
             "a voter is killed and its disk wiped; it comes back under its name, two other voters are killed for 6 s and one lease \
              is wanted; all come back, the wiped one is made a voter again, and the same two are killed once more",
-            vec![Claim::DeclaredDead { seconds: 4.0 }, Claim::NoMistakeLasts { seconds: 1.0 }],
+            // Who is away for six seconds is so without a majority; the last two are for ten.
+            vec![Claim::DeclaredDead { seconds: 8.0 }, Claim::NoMistakeLasts { seconds: 1.0 }],
             wiped_voter,
         ))
         .uncontested(),
