@@ -231,6 +231,9 @@ impl Node {
         if peer.opinion == Opinion::Trust {
             return;
         }
+        if peer.published && peer.shown == 0 {
+            peer.returned = Some(now);
+        }
         peer.shown += 1;
         // Whoever was suspected often of late has to show more: 1, 2, 4, … 32 heartbeats.
         let wanted = 1 << peer.lapses.saturating_sub(1).min(5);

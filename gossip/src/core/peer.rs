@@ -43,7 +43,7 @@ pub(crate) struct Peer {
     pub(crate) met: Duration,
     pub(crate) opinion: Opinion,
     pub(crate) level: Level,
-    /// When it was last trusted again.
+    /// When it was last heard again after it had been doubted.
     pub(crate) returned: Option<Duration>,
     /// Whether the opinion is one to publish if it is not trust.
     pub(crate) published: bool,

@@ -6,7 +6,7 @@ use super::identity::{Identity, Key, NodeId, StorageId};
 use super::members::Members;
 use super::opinion::Opinion;
 use super::peer::{Peer, Peers};
-use super::quorum::{Sighting, Subject, Witness};
+use super::quorum::{Hearing, Sighting, Subject, Witness};
 use super::rings::Rings;
 use crate::config::Config;
 
@@ -92,13 +92,14 @@ impl Witness for Sight<'_> {
         self.voter(voter, name).is_some_and(|peer| peer.opinion == Opinion::Trust)
     }
 
-    fn doubts(&self, voter: &StorageId, name: &NodeId) -> bool {
-        self.voter(voter, name).is_some_and(|peer| peer.published && peer.opinion != Opinion::Trust)
-    }
-
-    fn returned(&self, voter: &StorageId, name: &NodeId) -> Option<Duration> {
-        let trusted = self.voter(voter, name).filter(|peer| peer.opinion == Opinion::Trust);
-        trusted.and_then(|peer| peer.returned)
+    fn hearing(&self, voter: &StorageId, name: &NodeId) -> Hearing {
+        match self.voter(voter, name) {
+            None => Hearing::Never,
+            Some(peer) if peer.published && peer.opinion != Opinion::Trust && peer.shown == 0 => {
+                Hearing::NotAgain
+            }
+            Some(peer) => Hearing::Since(peer.returned.unwrap_or_default()),
+        }
     }
 
     fn identity(&self, name: &NodeId) -> Option<Identity> {

@@ -165,9 +165,6 @@ impl Node {
             return;
         }
         let phi = peer.level(now, reach);
-        if opinion == Opinion::Trust && peer.published {
-            peer.returned = Some(now);
-        }
         peer.opinion = opinion;
         peer.level = Level::of(phi);
         peer.published = true;

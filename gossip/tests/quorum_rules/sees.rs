@@ -1,8 +1,9 @@
 //! What the node under test observes of others.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use gossip::core::quorum::{Sighting, Subject, Witness};
+use gossip::core::quorum::{Hearing, Sighting, Subject, Witness};
 use gossip::wire::Key;
 use gossip::{Identity, NodeId, Opinion, StorageId};
 
@@ -17,9 +18,9 @@ pub struct Sees {
     pub observers: Vec<Key>,
     /// Whom others doubt.
     pub doubted: Vec<Subject>,
-    /// Voters that it doubts itself, and those that have come back.
-    pub doubted_voters: Vec<NodeId>,
-    pub returned: Vec<(NodeId, Duration)>,
+    /// Voters that it has not heard again, and those that have come back.
+    pub silent_voters: Vec<NodeId>,
+    pub returned: BTreeMap<NodeId, Duration>,
 }
 
 impl Witness for Sees {
@@ -46,12 +47,11 @@ impl Witness for Sees {
         true
     }
 
-    fn doubts(&self, _: &StorageId, name: &NodeId) -> bool {
-        self.doubted_voters.contains(name)
-    }
-
-    fn returned(&self, _: &StorageId, name: &NodeId) -> Option<Duration> {
-        self.returned.iter().find(|(voter, _)| voter == name).map(|(_, at)| *at)
+    fn hearing(&self, _: &StorageId, name: &NodeId) -> Hearing {
+        match () {
+            () if self.silent_voters.contains(name) => Hearing::NotAgain,
+            () => Hearing::Since(self.returned.get(name).copied().unwrap_or_default()),
+        }
     }
 
     fn identity(&self, name: &NodeId) -> Option<Identity> {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::delta::{Delta, Subject, Subjects};
 use super::message::{Message, Recipient};
 use super::view::{Epoch, SUSPENDED_MAX, View, majority};
-use super::witness::Witness;
+use super::witness::{Hearing, Witness};
 use super::{Quorum, Register};
 use crate::core::identity::{Identity, StorageId};
 use crate::core::opinion::Opinion;
@@ -67,7 +67,7 @@ impl Cases {
     const PACE: (u32, u32) = (2, 10);
     /// From this age on, in intervals, a case is old.
     const OLD: u32 = 100;
-    /// For so many intervals after a voter has come back no silence counts.
+    /// For so many intervals after voters have come back that make a majority no silence counts.
     const REACQUAINTED: u32 = 10;
     /// Answers may be this many questions late.
     const QUESTIONS_MAX: usize = 4;
@@ -223,7 +223,7 @@ impl<R: Register> Quorum<R> {
             return;
         }
         let answer = match self.opinion(&view, witness, subject) {
-            Some(Opinion::Suspect) | None if self.is_out_of_touch(&view, witness, &from, subject) => {
+            Some(Opinion::Suspect) | None if self.is_cut_off(&view, witness, &from, subject) => {
                 Some(Opinion::Unsure)
             }
             opinion => opinion,
@@ -238,30 +238,32 @@ impl<R: Register> Quorum<R> {
     }
 
     /// Whether the silence of one that is not suspended may be that of a network that was cut (D6): the voter that asks is one that
-    /// this voter doubts, or some voter has come back to it just now. That a life is over is no matter of silence.
-    fn is_out_of_touch(
-        &self,
-        view: &View,
-        witness: &dyn Witness,
-        asker: &StorageId,
-        subject: &Subject,
-    ) -> bool {
+    /// this voter has not heard again, or this voter is out of touch. That a life is over is no matter of silence.
+    fn is_cut_off(&self, view: &View, witness: &dyn Witness, asker: &StorageId, subject: &Subject) -> bool {
         let over = subject.id == self.identity.id || witness.sight(subject).is_some_and(|seen| seen.outlived);
-        let doubted = view.electorate.voters.get(asker).is_some_and(|name| witness.doubts(asker, name));
-        let cut = doubted || self.is_reacquainting(view, witness);
+        let asker = view.electorate.voters.get(asker).map(|name| witness.hearing(asker, name));
+        let cut = asker == Some(Hearing::NotAgain) || self.is_reacquainting(view, witness);
         cut && !over && subject.suspended_since(view).is_none()
+    }
+
+    /// Whether a voter has come back without whom there was no majority, so lately that others may not have been heard again yet (D6).
+    pub(super) fn is_reacquainting(&self, view: &View, witness: &dyn Witness) -> bool {
+        let length = Cases::REACQUAINTED * self.settings.interval;
+        let voters = &view.electorate.voters;
+        let hearing =
+            |voter: &StorageId| voters.get(voter).map_or(Hearing::Never, |name| witness.hearing(voter, name));
+        let lately = |since: Duration| self.now.boot < since + length;
+        let settled = |voter: &StorageId| {
+            *voter == self.identity.storage
+                || matches!(hearing(voter), Hearing::Since(since) if !lately(since))
+        };
+        voters.keys().any(|voter| matches!(hearing(voter), Hearing::Since(since) if lately(since)))
+            && !majority(voters, settled)
     }
 
     /// What a silence says to this voter.
     fn unless_reacquainting(&self, view: &View, witness: &dyn Witness) -> Opinion {
         if self.is_reacquainting(view, witness) { Opinion::Unsure } else { Opinion::Suspect }
-    }
-
-    /// Whether a voter has come back so lately that others may not have been heard again yet (D6).
-    fn is_reacquainting(&self, view: &View, witness: &dyn Witness) -> bool {
-        let length = Cases::REACQUAINTED * self.settings.interval;
-        let lately = |at: Duration| self.now.boot < at + length;
-        view.electorate.voters.iter().any(|(voter, name)| witness.returned(voter, name).is_some_and(lately))
     }
 
     pub(super) fn on_answer(&mut self, from: StorageId, question: u32, subject: &Subject, opinion: Opinion) {
@@ -328,9 +330,10 @@ impl<R: Register> Quorum<R> {
                 let _ = suspects.insert(id.clone(), *incarnation);
             }
         }
-        // Not while this voter itself is thought to be gone: others see more.
+        // Not while this voter itself is thought to be gone: others see more. Nor while it has hardly come back to them.
         let own = view.is_good(&self.identity.id, self.identity.incarnation) || self.rank(view, witness) == 0;
-        (!suspects.is_empty() && own).then_some(Delta::Suspend(suspects))
+        let propose = !suspects.is_empty() && own && !self.is_reacquainting(view, witness);
+        propose.then_some(Delta::Suspend(suspects))
     }
 
     /// Whether this voter knows of a verdict or a change that is on its way.

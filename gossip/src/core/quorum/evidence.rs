@@ -172,7 +172,13 @@ impl<R: Register> Quorum<R> {
     }
 
     /// An observer's answer; the node around this has seen whose it is.
-    pub(super) fn on_testimony(&mut self, from: Recipient, question: u32, opinion: Opinion) {
+    pub(super) fn on_testimony(
+        &mut self,
+        witness: &dyn Witness,
+        from: Recipient,
+        question: u32,
+        opinion: Opinion,
+    ) {
         let Recipient::Member(observer) = from else { return };
         let Some((subject, inquiry)) = self.inquiries.open.iter_mut().find(|(_, i)| i.question == question)
         else {
@@ -184,7 +190,7 @@ impl<R: Register> Quorum<R> {
         inquiry.answers.insert(observer, opinion);
         if let Some(opinion) = inquiry.settled() {
             let subject = subject.clone();
-            self.conclude(&subject, opinion);
+            self.conclude_from_silence(witness, &subject, opinion);
         }
     }
 
@@ -218,7 +224,11 @@ impl<R: Register> Quorum<R> {
             self.inquiries.open.iter().filter(|(_, i)| due(i)).map(|(subject, _)| subject.clone()).collect();
         for subject in over {
             // It may be heard here by now.
-            let own = self.voting().cloned().and_then(|view| self.opinion(&view, witness, &subject));
+            if let Some(own) = self.voting().cloned().and_then(|view| self.opinion(&view, witness, &subject))
+            {
+                self.conclude(&subject, own);
+                continue;
+            }
             let young = now < self.begun + self.settings.deaf_after;
             let Some(inquiry) = self.inquiries.open.get_mut(&subject) else { continue };
             let asked = inquiry.asked >= Inquiry::TRIES || inquiry.observers.is_empty();
@@ -228,8 +238,8 @@ impl<R: Register> Quorum<R> {
                 Opinion::Suspect if inquiry.uncallable && young => Opinion::Unsure,
                 opinion => opinion,
             });
-            match own.or(agreed).or(called) {
-                Some(opinion) => self.conclude(&subject, opinion),
+            match agreed.or(called) {
+                Some(opinion) => self.conclude_from_silence(witness, &subject, opinion),
                 None if !asked => self.ask_observers(&subject),
                 None => {
                     inquiry.calls += 1;
@@ -239,6 +249,13 @@ impl<R: Register> Quorum<R> {
                 }
             }
         }
+    }
+
+    /// The same of what was not heard, which says nothing where those who did not hear it were cut off (D6).
+    fn conclude_from_silence(&mut self, witness: &dyn Witness, subject: &Subject, opinion: Opinion) {
+        let cut = opinion == Opinion::Suspect
+            && self.voting().cloned().is_some_and(|view| self.is_reacquainting(&view, witness));
+        self.conclude(subject, if cut { Opinion::Unsure } else { opinion });
     }
 
     /// Tells all who asked, and certifies what the outcome allows.

@@ -54,7 +54,7 @@ pub use view::{
 };
 pub use vouched::{Vouched, lease_of};
 pub use vouching::Vouching;
-pub use witness::{Sighting, Witness};
+pub use witness::{Hearing, Sighting, Witness};
 
 use self::case::Cases;
 use self::catchup::Catchup;
@@ -233,7 +233,9 @@ impl<R: Register> Quorum<R> {
             }
             Message::Certificate { subject, since } => self.on_certificate(from, subject, *since),
             Message::Inquire { question, subject } => self.on_inquire(witness, sender, *question, subject),
-            Message::Testimony { question, opinion } => self.on_testimony(sender, *question, *opinion),
+            Message::Testimony { question, opinion } => {
+                self.on_testimony(witness, sender, *question, *opinion);
+            }
             Message::Sealed { epoch, certified } => self.on_sealed(from, *epoch, *certified),
             Message::Enlist => self.on_enlist(sender),
             Message::Enlisted { name } => self.on_enlisted(from, name),

@@ -20,6 +20,17 @@ pub struct Sighting {
     pub isolated: bool,
 }
 
+/// How a voter is heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hearing {
+    /// It never was, or is not expected to be.
+    Never,
+    /// It was doubted, and has not been heard since.
+    NotAgain,
+    /// Its heartbeats have come since then; since always, if it never was doubted.
+    Since(Duration),
+}
+
 /// The node's own observations, as of the moment of the call.
 pub trait Witness {
     /// What it observes of a subject; none if it is not one of its observers.
@@ -31,11 +42,8 @@ pub trait Witness {
     /// Whether it hears a voter, which is a disk and the name of a node that runs from it, and trusts it.
     fn trusts(&self, voter: &StorageId, name: &NodeId) -> bool;
 
-    /// Whether it does not trust a voter that it has heard.
-    fn doubts(&self, voter: &StorageId, name: &NodeId) -> bool;
-
-    /// When it last came to trust a voter again that it trusts now.
-    fn returned(&self, voter: &StorageId, name: &NodeId) -> Option<Duration>;
+    /// Since when it has heard a voter without a doubt.
+    fn hearing(&self, voter: &StorageId, name: &NodeId) -> Hearing;
 
     /// The process of this name that it hears directly.
     fn identity(&self, name: &NodeId) -> Option<Identity>;
