@@ -24,8 +24,8 @@ pub(crate) fn scenario() -> Scenario {
         name: "soak",
         about: "faults drawn at random, one after another, each followed by recovery",
         claims: vec![
-            // One that has only just been started is slow to suspect.
-            Claim::Detected { all_s: 3.0, median_s: 1.0 },
+            // One that could hardly hear anybody a moment ago is slow to suspect, and hears of the verdict first.
+            Claim::DeclaredDead { seconds: 3.0 },
             Claim::WakesWithoutAccusing,
             Claim::NoMistakeLasts { seconds: 6.0 },
             Claim::Recovers { seconds: 3.0 },
