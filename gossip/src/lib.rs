@@ -51,8 +51,9 @@
 //!   newest one heard from its receiver, and carries what is new. Nothing else feeds the failure detector.
 //! - **Records** say who a node is, where, and what it wants known. Each is written by its owner alone, who counts its
 //!   changes; of two the higher count is the newer, and no clock is involved.
-//! - **News** rides on heartbeats a bounded number of times. What it misses is found by comparing digests, which takes
-//!   four bytes while there is no difference, and datagrams of at most 1,200 bytes however large the cluster is.
+//! - **News** rides on heartbeats a bounded number of times; a suspicion does not wait for them where they are far apart. What it
+//!   misses is found by comparing digests, which takes four bytes while there is no difference, and datagrams of at most 1,200
+//!   bytes however large the cluster is.
 //! - **Suspicion** is a level φ = −log₁₀ P(a live node is this silent). When it rises, others are asked whether they reach
 //!   the node; only if they do not, an *opinion* changes at the threshold, and is published with a version.
 //! - **Silence that was one's own** is nobody's fault: a process that was not scheduled takes that time out of

@@ -64,6 +64,39 @@ fn seeds_have_hardly_more_to_bear_than_others() {
     assert!(borne[..3].iter().all(|seed| *seed <= most), "seeds, and two other voters: {borne:?} bytes");
 }
 
+/// Where heartbeats are far apart, a suspicion does not wait for the next: neighbours are told at once, and all others by their next.
+#[test]
+fn in_the_economy_profile_all_know_within_an_interval_of_the_first_suspicion() {
+    let (step, mut slowest) = (Duration::from_millis(10), Duration::ZERO);
+    for (seed, nodes) in (1..=10).flat_map(|seed| [(seed, 20), (seed, 50)]) {
+        let mut world = acquainted_by(config(100).economy(), nodes, seed, &mut |_, _| ());
+        world.run_for(Duration::from_secs(60));
+        let killed = (nodes - 1, world.hosts[nodes - 1].id.clone());
+        world.crash(killed.0);
+        let knows = |world: &World, host: usize| {
+            let node = world.hosts[host].node.as_ref().expect("it runs");
+            node.member(&killed.1).is_none_or(|member| member.accusers > 0)
+        };
+        let told = |world: &World| (0..killed.0).filter(|host| knows(world, *host)).count();
+        let mut first = None;
+        for at in (1..500).map(|steps| step * steps) {
+            world.run_for(step);
+            let told = told(&world);
+            first = first.or((told > 0).then_some(at));
+            if told == killed.0 {
+                slowest = slowest.max(at - first.expect("somebody was"));
+                break;
+            }
+            assert!(at < step * 499, "seed {seed}: {told} of {} know of the crash", killed.0);
+        }
+    }
+    println!("{slowest:?}");
+    assert!(
+        slowest <= Duration::from_millis(810),
+        "{slowest:?} from the first suspicion to the last who knows"
+    );
+}
+
 #[test]
 fn when_half_of_a_hundred_crash_together_the_others_hold_together() {
     let mut world = acquainted(100, 1, &mut |_, _| ());

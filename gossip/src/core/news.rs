@@ -1,7 +1,8 @@
 //! What has changed lately and is still being passed on.
 //!
 //! Each piece of news rides on heartbeats a bounded number of times, those told least first. It names what changed,
-//! not how: what is sent is always the newest there is.
+//! not how: what is sent is always the newest there is. One thing does not wait for heartbeats that are far apart: who suspects
+//! somebody tells its neighbours at once.
 
 use std::collections::VecDeque;
 

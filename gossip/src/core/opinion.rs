@@ -63,6 +63,13 @@ pub struct Doubt {
     pub level: Level,
 }
 
+impl Doubt {
+    /// Whether it accuses, and does not merely doubt.
+    pub(super) fn is_suspicion(&self) -> bool {
+        self.opinion == Opinion::Suspect
+    }
+}
+
 /// All that one observer publishes, sorted by target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Opinions {

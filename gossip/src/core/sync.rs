@@ -167,9 +167,12 @@ impl Node {
         self.send_all(to, tag, &Head::Delta, &wanted, 2 * ANSWERS_MAX);
     }
 
+    /// What a difference has shown is known to others already; what an observer says of its own accord is news.
     pub(super) fn on_delta(&mut self, from: SocketAddr, frame: &Frame, items: &[Item]) {
-        if self.correspondent(frame).is_some() {
-            self.on_items(from, items, false);
+        let Some(key) = self.peers.by_life(frame.from).map(|peer| peer.key) else { return };
+        for item in items {
+            let own = matches!(item, Item::Opinions(opinions) if opinions.observer == key);
+            self.on_items(from, std::slice::from_ref(item), own);
         }
     }
 

@@ -14,6 +14,7 @@ use super::opinion::{Doubt, Doubts, Level, Opinion, Opinions};
 use super::peer::Peer;
 use super::timer::Timer;
 use super::{Node, between_looks};
+use crate::wire::{Head, Item};
 
 /// Suspicions further apart than this many intervals have nothing to do with each other.
 const LAPSES_APART: u32 = 600;
@@ -30,6 +31,8 @@ const SILENCE_ASKED: u32 = 4;
 const REACHED_LATELY: u32 = 10;
 /// Who is doubted already is looked at again every so many intervals.
 const LOOK_AGAIN: u32 = 4;
+/// A suspicion that is new waits no longer than this for a heartbeat to ride on.
+const NEWS_WAITS: Duration = Duration::from_millis(100);
 
 /// From when on others may be asked about a silence: earlier where their answers would come too late to count.
 fn asked_at(peer: &Peer, interval: Duration) -> Duration {
@@ -217,11 +220,35 @@ impl Node {
         let opinions = Arc::new(Opinions {
             observer: self.key,
             incarnation: self.identity.incarnation,
-            version: known.map(|known| known.version).max(floor).map_or(Version::FIRST, Version::next),
+            version: known
+                .as_ref()
+                .map(|known| known.version)
+                .max(floor)
+                .map_or(Version::FIRST, Version::next),
             doubts,
         });
+        let known = known.as_ref().map(|known| &known.doubts);
+        let told =
+            |target| known.is_some_and(|known| known.iter().any(|d| d.target == target && d.is_suspicion()));
+        let accuses = opinions.doubts.iter().any(|doubt| doubt.is_suspicion() && !told(doubt.target));
         self.members.learn_opinions(&opinions);
         self.news.push(Topic { key: self.key, kind: Kind::Opinions, stamp: opinions.stamp() });
         self.changed();
+        if accuses {
+            self.tell_neighbours(&Item::Opinions(opinions));
+        }
+    }
+
+    /// Tells all that are trusted at once, unless the next heartbeats, which take all news along, are due as soon.
+    fn tell_neighbours(&mut self, item: &Item) {
+        let now = self.now.boot;
+        if self.timers.at(Timer::Tick).is_some_and(|tick| tick <= now + NEWS_WAITS) {
+            return;
+        }
+        let listeners = self.peers.iter().filter(|peer| peer.neighbour && peer.listens());
+        let listeners: Vec<_> = listeners.map(|peer| (peer.addr, peer.life.tag())).collect();
+        for (to, tag) in listeners {
+            self.send(to, tag, &Head::Delta, std::slice::from_ref(item));
+        }
     }
 }
