@@ -11,7 +11,12 @@ use crate::names::{MS, disk, id, life, subject, subjects};
 
 /// The answer that a voter gives to a question about a subject, if it gives one at once.
 pub fn answer(voter: &mut Bench, about: Subject) -> Option<Opinion> {
-    voter.hear(1, Message::Ask { question: 1, subject: about });
+    answer_to(voter, 1, about)
+}
+
+/// The same if this voter asks, or it itself.
+fn answer_to(voter: &mut Bench, asker: u8, about: Subject) -> Option<Opinion> {
+    voter.hear(asker, Message::Ask { question: 1, subject: about });
     voter.outputs().into_iter().find_map(|output| match output {
         Output::Send { message: Message::Answer { opinion, .. }, .. } => Some(opinion),
         _ => None,
@@ -55,15 +60,6 @@ fn reacquainting(name: &str, number: u8, opinion: Opinion, third_is_heard: bool)
     voter
 }
 
-/// What a voter answers itself: the first thing that it asks about somebody.
-fn own_answer(voter: &mut Bench, about: Subject) -> Option<Opinion> {
-    voter.hear(2, Message::Ask { question: 1, subject: about });
-    voter.outputs().into_iter().find_map(|output| match output {
-        Output::Send { message: Message::Answer { opinion, .. }, .. } => Some(opinion),
-        _ => None,
-    })
-}
-
 /// D6: for ten intervals after voters have come back that make a majority, silences are those of a network that was cut.
 #[test]
 fn a_voter_counts_no_silence_until_it_can_have_heard_all_again() {
@@ -75,9 +71,13 @@ fn a_voter_counts_no_silence_until_it_can_have_heard_all_again() {
     ] {
         let mut voter = reacquainting("b", 2, opinion, third_is_heard);
         voter.wait(990 * MS);
-        assert_eq!(own_answer(&mut voter, subject("x", 1)), Some(meanwhile), "{opinion:?}, {third_is_heard}");
+        assert_eq!(
+            answer_to(&mut voter, 2, subject("x", 1)),
+            Some(meanwhile),
+            "{opinion:?}, {third_is_heard}"
+        );
         voter.wait(10 * MS);
-        assert_eq!(own_answer(&mut voter, subject("x", 1)), Some(opinion), "{opinion:?}, {third_is_heard}");
+        assert_eq!(answer_to(&mut voter, 2, subject("x", 1)), Some(opinion), "{opinion:?}, {third_is_heard}");
     }
 }
 
