@@ -12,6 +12,7 @@ use super::network::{Backend, Impairment, Links};
 use super::observe::holder;
 use super::scenario::{Scenario, Stage};
 
+pub(crate) const NAME: &str = "soak";
 pub(crate) const NODES: usize = 9;
 /// Never killed, so that there is one process to look at for the whole time.
 const SPARED: usize = NODES - 1;
@@ -21,7 +22,7 @@ pub(crate) const MARGIN: Duration = Duration::from_secs(300);
 /// The scenario; its length is that of the setting, less the margin.
 pub(crate) fn scenario() -> Scenario {
     Scenario {
-        name: "soak",
+        name: NAME,
         about: "faults drawn at random, one after another, each followed by recovery",
         claims: vec![
             // One that could hardly hear anybody a moment ago is slow to suspect, and hears of the verdict first.

@@ -37,7 +37,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             "eight processes send random bytes to one node without a pause for a second, five times, and once more while the node \
              is stopped, so that the buffer of its socket overflows and heartbeats are lost with the rest",
             vec![
-                Claim::Overflows { datagrams: 1_000 },
+                Claim::Overflows { datagrams: 10_000 },
                 // Heartbeats are lost for a second at a time, and others take the processors.
                 Claim::NoMistakeLasts { seconds: 2.0 },
                 Claim::MemoryGrowth { kb: 2_000 },
