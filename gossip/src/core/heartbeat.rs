@@ -231,7 +231,7 @@ impl Node {
         if peer.opinion == Opinion::Trust {
             return;
         }
-        if peer.published && peer.shown == 0 {
+        if peer.shown == 0 {
             peer.returned = Some(now);
         }
         peer.shown += 1;

@@ -43,7 +43,7 @@ pub(crate) struct Peer {
     pub(crate) met: Duration,
     pub(crate) opinion: Opinion,
     pub(crate) level: Level,
-    /// When it was last heard again after it had been doubted.
+    /// When it was first heard, or last again after it had been doubted.
     pub(crate) returned: Option<Duration>,
     /// Whether the opinion is one to publish if it is not trust.
     pub(crate) published: bool,
@@ -196,6 +196,15 @@ impl Peer {
     /// Whether it is worth telling news to.
     pub(crate) fn listens(&self) -> bool {
         self.opinion == Opinion::Trust
+    }
+
+    /// What is to be said of it where lives are decided about: whoever is heard is not accused of silence, though it has to
+    /// show more before it is trusted.
+    pub(crate) fn testimony(&self) -> Opinion {
+        match self.opinion {
+            Opinion::Suspect if self.shown > 0 => Opinion::Unsure,
+            opinion => opinion,
+        }
     }
 
     /// Takes time out of its silence.

@@ -6,7 +6,7 @@ use super::identity::{Identity, Key, NodeId, StorageId};
 use super::members::Members;
 use super::opinion::Opinion;
 use super::peer::{Peer, Peers};
-use super::quorum::{Hearing, Sighting, Subject, Witness};
+use super::quorum::{Sighting, Subject, Witness};
 use super::rings::Rings;
 use crate::config::Config;
 
@@ -57,7 +57,7 @@ impl Witness for Sight<'_> {
             return None;
         }
         Some(Sighting {
-            opinion: peer.opinion,
+            opinion: peer.testimony(),
             outlived: peer.incarnation > subject.incarnation,
             deaf: self.deaf(peer),
             isolated: peer.is_zombie(self.now, self.config.deaf_after),
@@ -92,14 +92,9 @@ impl Witness for Sight<'_> {
         self.voter(voter, name).is_some_and(|peer| peer.opinion == Opinion::Trust)
     }
 
-    fn hearing(&self, voter: &StorageId, name: &NodeId) -> Hearing {
-        match self.voter(voter, name) {
-            None => Hearing::Never,
-            Some(peer) if peer.published && peer.opinion != Opinion::Trust && peer.shown == 0 => {
-                Hearing::NotAgain
-            }
-            Some(peer) => Hearing::Since(peer.returned.unwrap_or_default()),
-        }
+    fn heard_since(&self, voter: &StorageId, name: &NodeId) -> Option<Duration> {
+        let heard = |peer: &&Peer| peer.opinion == Opinion::Trust || peer.shown > 0;
+        self.voter(voter, name).filter(heard).and_then(|peer| peer.returned)
     }
 
     fn identity(&self, name: &NodeId) -> Option<Identity> {

@@ -167,7 +167,7 @@ impl Node {
         self.send_all(to, tag, &Head::Delta, &wanted, 2 * ANSWERS_MAX);
     }
 
-    /// What a difference has shown is known to others already; what an observer says of its own accord is news.
+    /// What a difference has shown is known to others already; what an observer says of itself is news, if it is new here.
     pub(super) fn on_delta(&mut self, from: SocketAddr, frame: &Frame, items: &[Item]) {
         let Some(key) = self.peers.by_life(frame.from).map(|peer| peer.key) else { return };
         for item in items {

@@ -13,20 +13,28 @@ fn run_until(scenario: &Scenario, until: u64) -> Run<'_> {
     run
 }
 
+fn part(of: [usize; 2]) -> Rule {
+    Rule::Partition((0..20).filter(|host| of.contains(&(host % 5))).collect())
+}
+
+/// Twenty hosts, not all of which observe each other, in parts of eight, eight and four, with two, two and one voter.
+fn three_parts(mut scenario: Scenario, from: u64, until: u64) -> Scenario {
+    scenario.full_mesh_max = 8;
+    scenario.with(from, until, Fault::Net(part([0, 1]))).with(from, until, Fault::Net(part([2, 3])))
+}
+
+fn apart_seeds() -> u64 {
+    std::env::var("APART_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(10)
+}
+
 /// When three parts meet again, each has long suspected the others, and vouchers have run out, so that nothing lies between a suspicion
 /// and a death but a few milliseconds. The rule or one of its halves taken out, nodes die in most of these runs. `APART_SEEDS=n` runs the
 /// first n.
 #[test]
 fn nobody_is_dead_because_three_parts_meet_again() {
-    let many: u64 = std::env::var("APART_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(10);
-    let part = |of: [usize; 2]| Rule::Partition((0..20).filter(|host| of.contains(&(host % 5))).collect());
     let mut dead = 0;
-    for seed in 1..=many {
-        let mut scenario = Scenario::calm(seed, 20, 800)
-            .voters(5)
-            .with(50, 80, Fault::Net(part([0, 1])))
-            .with(50, 80, Fault::Net(part([2, 3])));
-        scenario.full_mesh_max = 8;
+    for seed in 1..=apart_seeds() {
+        let scenario = three_parts(Scenario::calm(seed, 20, 800).voters(5), 50, 80);
         let gone = crate::newest_view(&run_until(&scenario, 80 * SECOND).world).gone.len();
         if gone > 0 {
             println!("seed {seed}: {gone} dead");
@@ -34,6 +42,41 @@ fn nobody_is_dead_because_three_parts_meet_again() {
         dead += gone;
     }
     assert_eq!(dead, 0, "nobody has crashed");
+}
+
+/// Who was suspected often of late has to show up to 32 heartbeats before it is trusted, which takes longer than it would take to be dead:
+/// but nobody who is heard is accused meanwhile.
+#[test]
+fn nobody_is_dead_because_three_parts_meet_for_the_eighth_time() {
+    for seed in 1..=apart_seeds() {
+        let often = (0..8).fold(Scenario::calm(seed, 20, 100).voters(5), |scenario, time| {
+            three_parts(scenario, 60 + 90 * time, 90 + 90 * time)
+        });
+        let gone = crate::newest_view(&run_until(&often, 80 * SECOND).world).gone.len();
+        assert_eq!(gone, 0, "seed {seed}: nobody has crashed");
+    }
+}
+
+/// Two parts meet five intervals before the third, and are a majority without it; one of their voters was started again while they were
+/// apart. It has come back as well, though nobody has ever doubted this life of it.
+#[test]
+fn nobody_is_dead_because_one_that_meets_the_others_is_new() {
+    for seed in 1..=apart_seeds() {
+        for restarts in [false, true] {
+            let mut scenario = Scenario::calm(seed, 20, 800)
+                .voters(5)
+                .with(50, 120, Fault::Net(part([0, 1])))
+                .with(50, 128, Fault::Net(part([2, 3])));
+            scenario.full_mesh_max = 8;
+            if restarts {
+                scenario = scenario.with(52, 56, Fault::Crash { host: 4, disk: true });
+            }
+            let view = crate::newest_view(&run_until(&scenario, 130 * SECOND).world);
+            let killed = gossip::NodeId::new("n4").expect("a name");
+            let others = view.gone.iter().filter(|(node, _)| **node != killed).count();
+            assert_eq!(others, 0, "seed {seed}, restarts: {restarts}: nobody else has crashed");
+        }
+    }
 }
 
 /// The price is a delay: with one of three voters dead, and a link between the others that comes and goes, it is on record soon after

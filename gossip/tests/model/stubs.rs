@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gossip::core::quorum::{Delta, Hearing, Sighting, Subject, Witness};
+use gossip::core::quorum::{Delta, Sighting, Subject, Witness};
 use gossip::core::register::{Desk, Register, RegisterMessage};
 use gossip::wire::Key;
 use gossip::{Identity, NodeId, Opinion, StorageId};
@@ -33,8 +33,8 @@ impl Witness for Sees<'_> {
         false
     }
 
-    fn hearing(&self, _: &StorageId, _: &NodeId) -> Hearing {
-        Hearing::Never
+    fn heard_since(&self, _: &StorageId, _: &NodeId) -> Option<Duration> {
+        Some(Duration::ZERO)
     }
 
     fn identity(&self, of: &NodeId) -> Option<Identity> {

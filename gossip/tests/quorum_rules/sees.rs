@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use gossip::core::quorum::{Hearing, Sighting, Subject, Witness};
+use gossip::core::quorum::{Sighting, Subject, Witness};
 use gossip::wire::Key;
 use gossip::{Identity, NodeId, Opinion, StorageId};
 
@@ -47,11 +47,9 @@ impl Witness for Sees {
         true
     }
 
-    fn hearing(&self, _: &StorageId, name: &NodeId) -> Hearing {
-        match () {
-            () if self.silent_voters.contains(name) => Hearing::NotAgain,
-            () => Hearing::Since(self.returned.get(name).copied().unwrap_or_default()),
-        }
+    fn heard_since(&self, _: &StorageId, name: &NodeId) -> Option<Duration> {
+        let since = self.returned.get(name).copied().unwrap_or_default();
+        (!self.silent_voters.contains(name)).then_some(since)
     }
 
     fn identity(&self, name: &NodeId) -> Option<Identity> {

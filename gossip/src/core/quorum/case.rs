@@ -1,7 +1,8 @@
 //! A case: one node under suspicion, from a voter's first doubt until it is restored or dead.
 //!
-//! Opinions count only as fresh answers to this voter's own questions, and only for so long (D1), and silences only while no voter
-//! has come back to this one lately (D6). Whoever is suspended stays a case, at every voter, until that has ended (D4).
+//! Opinions count only as fresh answers to this voter's own questions, and only for so long (D1), and silences only while no
+//! majority hangs on voters that have come back to this one lately (D6). Whoever is suspended stays a case, at every
+//! voter, until that has ended (D4).
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hash::{Hash, Hasher};
@@ -10,7 +11,7 @@ use std::time::Duration;
 use super::delta::{Delta, Subject, Subjects};
 use super::message::{Message, Recipient};
 use super::view::{Epoch, SUSPENDED_MAX, View, majority};
-use super::witness::{Hearing, Witness};
+use super::witness::Witness;
 use super::{Quorum, Register};
 use crate::core::identity::{Identity, StorageId};
 use crate::core::opinion::Opinion;
@@ -238,11 +239,12 @@ impl<R: Register> Quorum<R> {
     }
 
     /// Whether the silence of one that is not suspended may be that of a network that was cut (D6): the voter that asks is one that
-    /// this voter has not heard again, or this voter is out of touch. That a life is over is no matter of silence.
+    /// this voter does not hear yet, or this voter is out of touch. That a life is over is no matter of silence.
     fn is_cut_off(&self, view: &View, witness: &dyn Witness, asker: &StorageId, subject: &Subject) -> bool {
         let over = subject.id == self.identity.id || witness.sight(subject).is_some_and(|seen| seen.outlived);
-        let asker = view.electorate.voters.get(asker).map(|name| witness.hearing(asker, name));
-        let cut = asker == Some(Hearing::NotAgain) || self.is_reacquainting(view, witness);
+        let name = view.electorate.voters.get(asker);
+        let heard = name.is_some_and(|name| witness.heard_since(asker, name).is_some());
+        let cut = (!heard && *asker != self.identity.storage) || self.is_reacquainting(view, witness);
         cut && !over && subject.suspended_since(view).is_none()
     }
 
@@ -250,15 +252,12 @@ impl<R: Register> Quorum<R> {
     pub(super) fn is_reacquainting(&self, view: &View, witness: &dyn Witness) -> bool {
         let length = Cases::REACQUAINTED * self.settings.interval;
         let voters = &view.electorate.voters;
-        let hearing =
-            |voter: &StorageId| voters.get(voter).map_or(Hearing::Never, |name| witness.hearing(voter, name));
+        let since = |voter: &StorageId| witness.heard_since(voter, voters.get(voter)?);
         let lately = |since: Duration| self.now.boot < since + length;
         let settled = |voter: &StorageId| {
-            *voter == self.identity.storage
-                || matches!(hearing(voter), Hearing::Since(since) if !lately(since))
+            *voter == self.identity.storage || since(voter).is_some_and(|since| !lately(since))
         };
-        voters.keys().any(|voter| matches!(hearing(voter), Hearing::Since(since) if lately(since)))
-            && !majority(voters, settled)
+        voters.keys().any(|voter| since(voter).is_some_and(lately)) && !majority(voters, settled)
     }
 
     /// What a silence says to this voter.

@@ -54,7 +54,7 @@ pub use view::{
 };
 pub use vouched::{Vouched, lease_of};
 pub use vouching::Vouching;
-pub use witness::{Hearing, Sighting, Witness};
+pub use witness::{Sighting, Witness};
 
 use self::case::Cases;
 use self::catchup::Catchup;

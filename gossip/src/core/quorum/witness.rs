@@ -10,7 +10,7 @@ use super::delta::Subject;
 /// What a node observes of a subject itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sighting {
-    /// Its opinion, from heartbeats alone.
+    /// Its opinion, from heartbeats alone; not a suspicion while they come.
     pub opinion: Opinion,
     /// A higher life of the same name is heard directly: the subject is over.
     pub outlived: bool,
@@ -18,17 +18,6 @@ pub struct Sighting {
     pub deaf: bool,
     /// It has said for long that no majority vouches for it.
     pub isolated: bool,
-}
-
-/// How a voter is heard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hearing {
-    /// It never was, or is not expected to be.
-    Never,
-    /// It was doubted, and has not been heard since.
-    NotAgain,
-    /// Its heartbeats have come since then; since always, if it never was doubted.
-    Since(Duration),
 }
 
 /// The node's own observations, as of the moment of the call.
@@ -42,8 +31,9 @@ pub trait Witness {
     /// Whether it hears a voter, which is a disk and the name of a node that runs from it, and trusts it.
     fn trusts(&self, voter: &StorageId, name: &NodeId) -> bool;
 
-    /// Since when it has heard a voter without a doubt.
-    fn hearing(&self, voter: &StorageId, name: &NodeId) -> Hearing;
+    /// Since when a voter's heartbeats have come, whether it is trusted yet or not; none if they do not, or it has not been heard
+    /// again since it was doubted.
+    fn heard_since(&self, voter: &StorageId, name: &NodeId) -> Option<Duration>;
 
     /// The process of this name that it hears directly.
     fn identity(&self, name: &NodeId) -> Option<Identity>;
