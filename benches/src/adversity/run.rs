@@ -193,6 +193,7 @@ impl Run {
                  (Debian, Ubuntu) or libfaketime (Fedora, Arch)"
                     .into(),
             ),
+            Need::Faketime => system.peer().and_then(Peer::only_true_clock),
             _ => None,
         })
     }

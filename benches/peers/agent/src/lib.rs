@@ -90,9 +90,13 @@ pub struct Report {
 }
 
 impl Report {
-    /// Says that the agent has started.
+    /// Says that the agent has started. Where its wall clock is one that can be stepped, it says so whenever that happens.
     pub fn start(args: &Args) -> Self {
-        Self::of(&args.name)
+        let report = Self::of(&args.name);
+        if std::env::var_os("FAKETIME_TIMESTAMP_FILE").is_some() {
+            watch_wall_clock(args.name.clone(), report.begun);
+        }
+        report
     }
 
     /// The same for a process that was given no more than a name.
@@ -138,14 +142,35 @@ impl Report {
         self.members.iter().filter(|(_, (_, up))| *up).map(|(name, _)| name.clone()).collect()
     }
 
-    /// Names are those that the harness gives, which need no escapes.
     fn say(&self, event: &str, node: &str) {
-        let t = self.begun.elapsed().as_secs_f64();
-        let mut out = std::io::stdout().lock();
-        // A harness that no longer reads has ended, and this process ends with it.
-        _ = writeln!(out, r#"{{"t":{t:.6},"event":"{event}","node":"{node}"}}"#);
-        _ = out.flush();
+        say(self.begun, event, node, "");
     }
+}
+
+/// Names are those that the harness gives, which need no escapes.
+fn say(begun: Instant, event: &str, node: &str, more: &str) {
+    let t = begun.elapsed().as_secs_f64();
+    let mut out = std::io::stdout().lock();
+    // A harness that no longer reads has ended, and this process ends with it.
+    _ = writeln!(out, r#"{{"t":{t:.6},"event":"{event}","node":"{node}"{more}}}"#);
+    _ = out.flush();
+}
+
+/// A thread that says by how much the wall clock has gained on the monotonic one, whenever that has changed.
+fn watch_wall_clock(own: String, begun: Instant) {
+    let gained = || generation() as f64 / 1e3 - begun.elapsed().as_secs_f64();
+    let at_first = gained();
+    std::thread::spawn(move || {
+        let mut said = 0;
+        loop {
+            std::thread::sleep(Duration::from_millis(50));
+            let ahead_s = (gained() - at_first).round() as i64;
+            if ahead_s != said {
+                say(begun, "clock", &own, &format!(r#","ahead_s":{ahead_s}"#));
+                said = ahead_s;
+            }
+        }
+    });
 }
 
 /// A thread that waits for `leave` or `quit` and then sends.

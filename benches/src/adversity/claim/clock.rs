@@ -6,8 +6,8 @@ use crate::adversity::observe::{Deed, Line, Log, name};
 /// A writer on a busy machine may have read its clock so long before it writes.
 const IN_HAND_S: f64 = 0.5;
 
-/// After each step, and until the next of that node, the node must show that time and no other in what it writes: a step that the
-/// process does not see is no test.
+/// After each step, and until the next of that node, the node must show that time and no other in what it writes or, a peer, says of
+/// its clock: a step that the process does not see is no test.
 pub(super) fn steps_show(log: &Log) -> Judgement {
     let (mut steps, mut shown, mut slowest) = (0, 0, 0.0_f64);
     for (at, deed) in log.deeds() {
@@ -16,12 +16,14 @@ pub(super) fn steps_show(log: &Log) -> Judgement {
         let again =
             |t: f64, d: &Deed| t > at && matches!(d, Deed::ClockStepped { node: n, .. } if *n == node);
         let until = log.deeds().find(|(t, d)| again(*t, d)).map_or(f64::INFINITY, |(t, _)| t);
-        let writes = log.said().filter_map(|(t, by, line)| match line {
-            Line::Wrote { ahead_s, .. } if by == node && t >= at && t < until => Some((t, *ahead_s)),
+        let signs = log.said().filter_map(|(t, by, line)| match line {
+            Line::Wrote { ahead_s, .. } | Line::Clock { ahead_s } if by == node && t >= at && t < until => {
+                Some((t, *ahead_s))
+            }
             _ => None,
         });
         let mut first = None;
-        for (t, by_so_much) in writes {
+        for (t, by_so_much) in signs {
             if by_so_much == ahead_s {
                 first.get_or_insert(t - at);
                 shown += 1;
@@ -45,7 +47,7 @@ pub(super) fn steps_show(log: &Log) -> Judgement {
     match steps {
         0 => Judgement::Open("no clock was stepped".into()),
         _ => Judgement::Held(format!(
-            "{}, in {shown} writes, the first of each after {slowest:.2} s at most (only a holder writes)",
+            "{}, in {shown} writes or words, the first of each after {slowest:.2} s at most (of ours only a holder writes)",
             counted(steps, "step")
         )),
     }
@@ -73,5 +75,20 @@ mod tests {
         assert!(judged(&[(6.0, 1, 3600), (9.1, 0, 0)]).is_broken(), "that was another node");
         assert!(judged(&[(6.0, 0, 0), (7.0, 0, 3600), (9.1, 0, 0)]).is_broken(), "too late");
         assert!(matches!(steps_show(&healthy(3)), Judgement::Open(_)));
+    }
+
+    #[test]
+    fn a_peer_says_what_its_clock_shows() {
+        let judged = |said: &[(f64, i64)]| {
+            let mut log = healthy(3);
+            log.did(5.0, Deed::ClockStepped { node: 0, ahead_s: 3600 });
+            for &(at, ahead_s) in said {
+                log.says(at, 0, Line::Clock { ahead_s });
+            }
+            steps_show(&log)
+        };
+        assert!(!judged(&[(5.1, 3600)]).is_broken());
+        assert!(judged(&[]).is_broken(), "it saw nothing");
+        assert!(judged(&[(5.1, 3600), (7.0, 0)]).is_broken(), "nor kept it");
     }
 }

@@ -215,7 +215,7 @@ impl Claim {
             Self::GateRefusesNobody => "a gate refuses no holder of a lease".into(),
             Self::LeasesKept => "who is granted a lease keeps it until it gives it back".into(),
             Self::NobodyCondemned => "nobody is suspended, declared dead or isolated".into(),
-            Self::StepsShow => "a step of a node's wall clock shows in what the node writes".into(),
+            Self::StepsShow => "a step of a node's wall clock shows in what the node writes or says".into(),
             Self::LeasePasses { seconds } => {
                 format!("when its holder is killed, stopped or cut off, a lease passes on within {seconds} s")
             }
@@ -264,7 +264,6 @@ impl Claim {
                 | Self::LeasePasses { .. }
                 | Self::LeasesKept
                 | Self::NobodyCondemned
-                | Self::StepsShow
         )
     }
 

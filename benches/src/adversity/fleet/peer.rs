@@ -19,6 +19,8 @@ pub(crate) struct Peer {
 struct Installed {
     name: &'static str,
     advice: &'static str,
+    /// Why a library that is loaded into it cannot give it a wall clock of its own.
+    only_true_clock: &'static str,
 }
 
 const DEFAULT_AND_TUNED: [(&str, &str); 2] = [("default", "default"), ("tuned", "tuned")];
@@ -35,6 +37,7 @@ pub(crate) static PEERS: [Peer; 4] = [
         program: Some(Installed {
             name: "serf",
             advice: "install the package serf (Debian, Ubuntu), or put the program of its authors into PATH",
+            only_true_clock: "is a program in Go, which asks the kernel for the time and not the C library",
         }),
     },
 ];
@@ -42,9 +45,14 @@ pub(crate) static PEERS: [Peer; 4] = [
 impl Peer {
     /// Why it cannot run here, if so.
     pub(crate) fn obstacle(&self) -> Option<String> {
-        let Installed { name, advice } = self.program.as_ref()?;
+        let Installed { name, advice, .. } = self.program.as_ref()?;
         let path = env::var_os("PATH").unwrap_or_default();
         (!is_in_path(name, &path)).then(|| format!("{name} is not installed: {advice}"))
+    }
+
+    /// Why its processes cannot have a wall clock of their own, if so.
+    pub(crate) fn only_true_clock(&self) -> Option<String> {
+        self.program.as_ref().map(|program| program.only_true_clock.to_owned())
     }
 
     /// Where its package lies.

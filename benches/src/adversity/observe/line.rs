@@ -59,6 +59,11 @@ pub(crate) enum Line {
         admitted: bool,
         ahead_s: i64,
     },
+    /// From now on the process's wall clock is ahead by so much of what it was at the start. Only the agents of peers say so, where
+    /// clocks are stepped.
+    Clock {
+        ahead_s: i64,
+    },
     /// A command was not understood, or not obeyed.
     Error(String),
     /// A line that is not JSON, or one on standard error.
@@ -131,6 +136,7 @@ pub(crate) fn parse(text: &str, nodes: usize) -> Line {
             Some(state) => Line::Lease { name: word("name"), token: number("token"), state },
             None => Line::Other,
         },
+        ("clock", _) => Line::Clock { ahead_s: value["ahead_s"].as_i64().unwrap_or_default() },
         ("error", _) => Line::Error(word("message")),
         _ => Line::Other,
     }
