@@ -158,7 +158,7 @@ fn say(begun: Instant, event: &str, node: &str, more: &str) {
 
 /// A thread that says by how much the wall clock has gained on the monotonic one, whenever that has changed.
 fn watch_wall_clock(own: String, begun: Instant) {
-    let gained = || generation() as f64 / 1e3 - begun.elapsed().as_secs_f64();
+    let gained = move || generation() as f64 / 1e3 - begun.elapsed().as_secs_f64();
     let at_first = gained();
     std::thread::spawn(move || {
         let mut said = 0;
