@@ -13,6 +13,7 @@ mod bursts;
 mod checkers;
 mod full_record;
 mod held_leases;
+mod mercy;
 mod sim;
 
 use gossip::wire::Head;

@@ -22,7 +22,8 @@ pub const NOTHING: Sees<'static> = Sees { opinion: None, suspect: None, heard: &
 
 impl Witness for Sees<'_> {
     fn sight(&self, _: &Subject) -> Option<Sighting> {
-        Some(Sighting { opinion: self.opinion?, outlived: false, deaf: false, isolated: false })
+        let (opinion, heard) = (self.opinion?, Duration::ZERO);
+        Some(Sighting { opinion, heard, outlived: false, deaf: false, isolated: false })
     }
 
     fn suspects(&self) -> Vec<Subject> {

@@ -1,10 +1,11 @@
-//! Deaths that are certified are decided, whatever else is (D1).
+//! When a death is certified (D7), and that it is decided then, whatever else is (D1).
 
-use gossip::core::quorum::{Delta, Message};
-use gossip::{Identity, Opinion};
+use gossip::core::quorum::{Delta, Envelope, Message, Output};
+use gossip::wire::Key;
+use gossip::{Identity, Now, Opinion};
 
 use crate::bench::Bench;
-use crate::names::{MS, id, lease, subject, subjects};
+use crate::names::{MS, disk, id, lease, subject, subjects};
 
 /// What a voter proposes while a lease is granted or freed every 50 ms, if all have certified a death before that began.
 fn proposed_among_leases(name: &str, own: u8) -> Option<Delta> {
@@ -42,4 +43,88 @@ fn certificates_outlast_what_is_decided_about_leases() {
 #[test]
 fn the_first_voter_is_not_waited_for_again_in_each_view() {
     assert_eq!(proposed_among_leases("b", 2), Some(Delta::Evict(subjects("x", 1))));
+}
+
+/// D4: nobody proposes what its own opinion contradicts.
+#[test]
+fn a_death_is_left_to_others_by_a_voter_that_hears_the_node() {
+    let mut voter = Bench::new("a", 1, 1);
+    let dead = subject("x", 1);
+    voter.sees.whom = Some((dead.clone(), Opinion::Suspect));
+    voter.wait(2000 * MS);
+    voter.learn(Delta::Suspend(subjects("x", 1)));
+    voter.sees.whom = Some((dead.clone(), Opinion::Trust));
+    voter.write(true);
+    for from in 1..=3 {
+        voter.hear(from, Message::Certificate { subject: dead.clone(), since: voter.chain.epoch });
+    }
+    for heard in [Opinion::Trust, Opinion::Unsure] {
+        voter.sees.whom = Some((dead.clone(), heard));
+        voter.wait(10 * MS);
+        assert_eq!(voter.proposal(1), None, "{heard:?}");
+    }
+    voter.sees.whom = Some((dead, Opinion::Suspect));
+    voter.wait(10 * MS);
+    assert_eq!(voter.proposal(1), Some(Delta::Evict(subjects("x", 1))));
+}
+
+fn certifies(voter: &mut Bench) -> bool {
+    voter.said().iter().any(|message| matches!(message, Message::Certificate { .. }))
+}
+
+/// D7: who is suspended is not vouched for, and may yet be heard.
+#[test]
+fn nobody_is_certified_who_was_heard_less_than_a_promise_ago() {
+    let mut voter = Bench::new("a", 1, 1);
+    voter.sees.whom = Some((subject("x", 1), Opinion::Suspect));
+    voter.wait(2000 * MS);
+    voter.sees.heard_at = voter.now;
+    voter.learn(Delta::Suspend(subjects("x", 1)));
+    voter.write(true);
+    voter.pass(990 * MS);
+    assert!(!certifies(&mut voter));
+    voter.pass(20 * MS);
+    assert!(certifies(&mut voter));
+}
+
+/// Answers the inquiries of a voter that observes nobody for its one observer.
+fn testify(voter: &mut Bench, opinion: Opinion) -> bool {
+    let mut certified = false;
+    while let Some(output) = voter.quorum.poll_output() {
+        match output {
+            Output::Send { to, message: Message::Inquire { question, .. } } => {
+                let message = Message::Testimony { question, opinion };
+                let envelope = Envelope { genesis: voter.chain.genesis, from: disk(9), message };
+                voter.quorum.handle_message(Now::from(voter.now), &voter.sees, to, &envelope);
+            }
+            // The voter is one of those that it asks.
+            Output::Send { message: message @ Message::Ask { .. }, .. } => voter.hear(1, message),
+            Output::Send { message: Message::Certificate { .. }, .. } => certified = true,
+            _ => {}
+        }
+    }
+    certified
+}
+
+/// D7: whoever was promised nothing by this voter has as much time. Observers speak of a silence of two and a half intervals at least.
+#[test]
+fn nobody_is_certified_on_evidence_whose_silence_is_younger_than_a_promise() {
+    let mut voter = Bench::new("a", 1, 1);
+    voter.sees.observers = vec![Key(9)];
+    voter.sees.doubted = vec![subject("x", 1)];
+    voter.wait(2000 * MS);
+    voter.learn(Delta::Suspend(subjects("x", 1)));
+    voter.write(true);
+    let suspect = |voter: &mut Bench, length: u32| {
+        (0..length / 10).any(|_| {
+            voter.wait(10 * MS);
+            testify(voter, Opinion::Suspect)
+        })
+    };
+    assert!(!suspect(&mut voter, 600));
+    // Somebody has heard it: that begins anew.
+    voter.wait(200 * MS);
+    assert!(!testify(&mut voter, Opinion::Trust));
+    assert!(!suspect(&mut voter, 740));
+    assert!(suspect(&mut voter, 250), "it is asked about every 200 ms");
 }

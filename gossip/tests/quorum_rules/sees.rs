@@ -11,6 +11,8 @@ use gossip::{Identity, NodeId, Opinion, StorageId};
 #[derive(Default)]
 pub struct Sees {
     pub whom: Option<(Subject, Opinion)>,
+    /// When that one was heard last.
+    pub heard_at: Duration,
     /// Whether that one has long called itself isolated.
     pub isolated: bool,
     pub heard: Vec<Identity>,
@@ -28,6 +30,7 @@ impl Witness for Sees {
         let (whom, opinion) = self.whom.as_ref()?;
         (whom.id == subject.id).then_some(Sighting {
             opinion: *opinion,
+            heard: self.heard_at,
             outlived: subject.incarnation < whom.incarnation,
             deaf: false,
             isolated: self.isolated,

@@ -35,9 +35,11 @@ pub(super) struct Case {
     /// The questions that were asked last, newest first, and when each was.
     asked: VecDeque<(u32, Duration)>,
     /// When to ask again.
-    next: Duration,
+    pub(super) next: Duration,
     /// The newest answer of each voter, and when the question was asked that it answers.
     answers: BTreeMap<StorageId, (Opinion, Duration)>,
+    /// Since when all that this voter was told by observers, each time that it asked, was that it is silent.
+    pub(super) silent_since: Option<Duration>,
     /// Who has certified, and since which suspension.
     pub(super) certificates: BTreeMap<StorageId, Epoch>,
     /// The suspension that this voter itself has certified.
@@ -91,6 +93,7 @@ impl Cases {
             asked: VecDeque::new(),
             next: now,
             answers: BTreeMap::new(),
+            silent_since: None,
             certificates: BTreeMap::new(),
             certified: None,
             certifiable: None,
@@ -126,6 +129,8 @@ impl Cases {
                 case.asked.clear();
                 case.answers.clear();
                 case.next = now;
+                // A suspension comes of a silence; with a restoration it has ended.
+                case.silent_since = case.silent_since.filter(|_| subject.suspended_since(view).is_some());
             }
         }
     }
@@ -347,6 +352,7 @@ impl Cases {
     pub(super) fn gist(&self, now: Duration, into: &mut impl Hasher) {
         for (subject, case) in &self.open {
             (subject, &case.certificates, case.certified).hash(into);
+            case.silent_since.map(|since| now.saturating_sub(since)).hash(into);
             for (voter, (opinion, asked)) in &case.answers {
                 (voter, opinion, now.saturating_sub(*asked)).hash(into);
             }

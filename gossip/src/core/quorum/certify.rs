@@ -4,14 +4,14 @@ use super::clock::Moment;
 use super::delta::{Delta, Subject, Subjects};
 use super::message::{Message, Recipient};
 use super::view::{Epoch, View, majority};
-use super::witness::Witness;
+use super::witness::{Sighting, Witness};
 use super::{Quorum, Register};
 use crate::core::identity::StorageId;
 use crate::core::opinion::Opinion;
 
 impl<R: Register> Quorum<R> {
-    /// Certifies what can be: the stored view has it suspended, this voter still suspects it, and every voucher it gave
-    /// has run out on both clocks.
+    /// Certifies what can be: the stored view has it suspended, this voter still suspects it, it has been silent for as long as a
+    /// voucher lasts, if that is what is against it, and every voucher for it has run out on both clocks.
     pub(super) fn certify(&mut self, witness: &dyn Witness) {
         let Some(view) = self.voting().cloned() else { return };
         let suspended: Vec<(Subject, Epoch)> = view
@@ -29,12 +29,15 @@ impl<R: Register> Quorum<R> {
                 continue;
             }
             let until = self.vouching.until(&subject);
-            let over = until.passed_on_both(self.now.into());
-            let wait = self.wait_until(until);
+            let now = self.now.boot;
             let suspects = self.opinion(&view, witness, &subject) == Some(Opinion::Suspect);
             let own = subject.id == self.identity.id;
-            let observed = own || witness.sight(&subject).is_some();
-            let now = self.now.boot;
+            let seen = witness.sight(&subject);
+            let observed = own || seen.is_some();
+            // While it was suspended it may have been heard, and was not vouched for.
+            let silent = seen.filter(Sighting::is_of_silence).map(|seen| seen.heard + view.vouch_for.get());
+            let over = until.passed_on_both(self.now.into()) && silent.is_none_or(|silent| now >= silent);
+            let wait = self.wait_until(until).max(silent.unwrap_or_default());
             let case = self.cases.of(&subject, now);
             case.certifiable = (!over).then_some(wait);
             // One that others observe is certified with the answer that their testimony makes.
@@ -90,7 +93,9 @@ impl<R: Register> Quorum<R> {
             let subject = Subject { id: id.clone(), incarnation: suspension.incarnation };
             let Some(case) = self.cases.open.get(&subject) else { continue };
             let bound = |voter: &StorageId| case.certificates.get(voter) == Some(&suspension.since);
-            if majority(&view.electorate.voters, bound) {
+            // Whoever hears it leaves that to others.
+            let agrees = self.opinion(view, witness, &subject).is_none_or(|own| own == Opinion::Suspect);
+            if agrees && majority(&view.electorate.voters, bound) {
                 // The rest follows with the next view.
                 let _ = dead.insert(id.clone(), suspension.incarnation);
             }

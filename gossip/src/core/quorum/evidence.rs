@@ -17,6 +17,7 @@ use super::{Quorum, Register};
 use crate::core::clock::Now;
 use crate::core::identity::{Incarnation, Key, NodeId};
 use crate::core::opinion::Opinion;
+use crate::core::watch::SILENCE_MIN;
 
 /// Inquiries under way.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -202,7 +203,13 @@ impl<R: Register> Quorum<R> {
         };
         let subject = self.inquiries.open.iter().find(called).map(|(subject, _)| subject.clone());
         match subject {
-            Some(subject) if incarnation > subject.incarnation => self.conclude(&subject, Opinion::Suspect),
+            Some(subject) if incarnation > subject.incarnation => {
+                self.conclude(&subject, Opinion::Suspect);
+                // That is no silence: it is over.
+                if let Some(view) = self.voting().cloned() {
+                    self.certify_on_evidence(&view, &subject);
+                }
+            }
             Some(subject) if incarnation == subject.incarnation => self.conclude(&subject, Opinion::Trust),
             _ => {}
         }
@@ -223,7 +230,7 @@ impl<R: Register> Quorum<R> {
         let over: Vec<Subject> =
             self.inquiries.open.iter().filter(|(_, i)| due(i)).map(|(subject, _)| subject.clone()).collect();
         for subject in over {
-            // It may be heard here by now.
+            // It may be heard here by now; then it is certified as such.
             if let Some(own) = self.voting().cloned().and_then(|view| self.opinion(&view, witness, &subject))
             {
                 self.conclude(&subject, own);
@@ -251,22 +258,36 @@ impl<R: Register> Quorum<R> {
         }
     }
 
-    /// The same of what was not heard, which says nothing where those who did not hear it were cut off (D6).
+    /// What was not heard says nothing where those who did not hear it were cut off (D6). As long as it has been so for less than a
+    /// promise lasts nothing is certified, whether anything was promised or not (D7).
     fn conclude_from_silence(&mut self, witness: &dyn Witness, subject: &Subject, opinion: Opinion) {
-        let cut = opinion == Opinion::Suspect
-            && self.voting().cloned().is_some_and(|view| self.is_reacquainting(&view, witness));
-        self.conclude(subject, if cut { Opinion::Unsure } else { opinion });
+        let Some(view) = self.voting().cloned() else {
+            self.conclude(subject, opinion);
+            return;
+        };
+        let cut = opinion == Opinion::Suspect && self.is_reacquainting(&view, witness);
+        let opinion = if cut { Opinion::Unsure } else { opinion };
+        self.conclude(subject, opinion);
+        let now = self.now.boot;
+        let Some(case) = self.cases.open.get_mut(subject) else { return };
+        let since = (opinion == Opinion::Suspect).then(|| case.silent_since.unwrap_or(now));
+        case.silent_since = since;
+        let Some(since) = since else { return };
+        // Observers do not speak of a silence before it has lasted so long.
+        let lasted = SILENCE_MIN * self.settings.interval / 2;
+        let long_enough = since + view.vouch_for.get().saturating_sub(lasted);
+        if now >= long_enough {
+            self.certify_on_evidence(&view, subject);
+        } else {
+            case.next = case.next.min(long_enough);
+        }
     }
 
-    /// Tells all who asked, and certifies what the outcome allows.
+    /// Tells all who asked.
     fn conclude(&mut self, subject: &Subject, opinion: Opinion) {
         let Some(inquiry) = self.inquiries.open.remove(subject) else { return };
         for (to, question) in inquiry.askers {
             self.send(to, Message::Answer { question, subject: subject.clone(), opinion });
-        }
-        let Some(view) = self.voting().cloned() else { return };
-        if opinion == Opinion::Suspect {
-            self.certify_on_evidence(&view, subject);
         }
     }
 

@@ -12,12 +12,21 @@ use super::delta::Subject;
 pub struct Sighting {
     /// Its opinion, from heartbeats alone; not a suspicion while they come.
     pub opinion: Opinion,
+    /// When it was heard last.
+    pub heard: Duration,
     /// A higher life of the same name is heard directly: the subject is over.
     pub outlived: bool,
     /// It is heard, but has not heard this node for long.
     pub deaf: bool,
     /// It has said for long that no majority vouches for it.
     pub isolated: bool,
+}
+
+impl Sighting {
+    /// Whether silence is all that is against it.
+    pub(super) fn is_of_silence(&self) -> bool {
+        !self.outlived && self.opinion != Opinion::Trust
+    }
 }
 
 /// The node's own observations, as of the moment of the call.
