@@ -32,6 +32,22 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             |stage| split(stage, &[2, 2, 1], 20.0),
         )
         .needs(needs),
+        // Whoever was suspected often of late has to show more before it is trusted: 32 heartbeats, from the sixth time on.
+        Scenario::new(
+            "partition-again",
+            "two fifths, two fifths and one fifth of the nodes cannot reach each other for 7 s, eight times, with 6 s between",
+            vec![
+                WRITES_IN_TOUCH,
+                Claim::AgreesOnOneView { seconds: 2.0 },
+                // Silences that come again and again are taken for usual, up to five seconds.
+                Claim::Noticed { seconds: 5.5 },
+                Claim::NoMistakeLasts { seconds: 4.0 },
+                Claim::Recovers { seconds: 4.5 },
+                Claim::NobodyDies,
+            ],
+            split_again,
+        )
+        .needs(needs),
         Scenario::new(
             "partition-10min",
             "three fifths of the nodes and the rest cannot reach each other for ten minutes",
@@ -54,6 +70,19 @@ fn split(stage: &mut Stage, fifths: &[usize], seconds: f64) -> anyhow::Result<()
     stage.fault("partition", Links::fine(nodes).apart(|node| side(node, fifths)))?;
     stage.wait(seconds);
     stage.mend("partition")?;
+    stage.settle()?;
+    Ok(())
+}
+
+fn split_again(stage: &mut Stage) -> anyhow::Result<()> {
+    stage.gather()?;
+    let parts = Links::fine(stage.nodes()).apart(|node| side(node, &[2, 2, 1]));
+    for _ in 0..8 {
+        stage.fault("partition", parts.clone())?;
+        stage.wait(7.0);
+        stage.mend("partition")?;
+        stage.wait(6.0);
+    }
     stage.settle()?;
     Ok(())
 }
