@@ -58,7 +58,7 @@ impl Witness for Sight<'_> {
         }
         Some(Sighting {
             opinion: peer.testimony(),
-            heard: peer.last_sign(),
+            heard: peer.silent_for(Duration::ZERO),
             outlived: peer.incarnation > subject.incarnation,
             deaf: self.deaf(peer),
             isolated: peer.is_zombie(self.now, self.config.deaf_after),

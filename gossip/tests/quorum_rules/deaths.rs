@@ -2,7 +2,7 @@
 
 use gossip::core::quorum::{Delta, Envelope, Message, Output};
 use gossip::wire::Key;
-use gossip::{Identity, Now, Opinion};
+use gossip::{Identity, Incarnation, Now, Opinion};
 
 use crate::bench::Bench;
 use crate::names::{MS, disk, id, lease, subject, subjects};
@@ -87,12 +87,15 @@ fn nobody_is_certified_who_was_heard_less_than_a_promise_ago() {
     assert!(certifies(&mut voter));
 }
 
-/// Answers the inquiries of a voter that observes nobody for its one observer.
-fn testify(voter: &mut Bench, opinion: Opinion) -> bool {
-    let mut certified = false;
+/// Ten milliseconds in the life of a voter that observes nobody, its one observer saying this, or nothing. Whether it has certified, and
+/// the question with which it has called the node itself.
+fn step(voter: &mut Bench, testimony: Option<Opinion>) -> (bool, Option<u32>) {
+    let (mut certified, mut called) = (false, None);
+    voter.wait(10 * MS);
     while let Some(output) = voter.quorum.poll_output() {
         match output {
             Output::Send { to, message: Message::Inquire { question, .. } } => {
+                let Some(opinion) = testimony else { continue };
                 let message = Message::Testimony { question, opinion };
                 let envelope = Envelope { genesis: voter.chain.genesis, from: disk(9), message };
                 voter.quorum.handle_message(Now::from(voter.now), &voter.sees, to, &envelope);
@@ -100,10 +103,11 @@ fn testify(voter: &mut Bench, opinion: Opinion) -> bool {
             // The voter is one of those that it asks.
             Output::Send { message: message @ Message::Ask { .. }, .. } => voter.hear(1, message),
             Output::Send { message: Message::Certificate { .. }, .. } => certified = true,
+            Output::Call { question, .. } => called = Some(question),
             _ => {}
         }
     }
-    certified
+    (certified, called)
 }
 
 /// D7: whoever was promised nothing by this voter has as much time. Observers speak of a silence of two and a half intervals at least.
@@ -115,16 +119,16 @@ fn nobody_is_certified_on_evidence_whose_silence_is_younger_than_a_promise() {
     voter.wait(2000 * MS);
     voter.learn(Delta::Suspend(subjects("x", 1)));
     voter.write(true);
-    let suspect = |voter: &mut Bench, length: u32| {
-        (0..length / 10).any(|_| {
-            voter.wait(10 * MS);
-            testify(voter, Opinion::Suspect)
-        })
+    let certified = |voter: &mut Bench, testimony: Opinion, length: u32| {
+        (0..length / 10).any(|_| step(voter, Some(testimony)).0)
     };
-    assert!(!suspect(&mut voter, 600));
+    assert!(!certified(&mut voter, Opinion::Suspect, 600));
     // Somebody has heard it: that begins anew.
-    voter.wait(200 * MS);
-    assert!(!testify(&mut voter, Opinion::Trust));
-    assert!(!suspect(&mut voter, 740));
-    assert!(suspect(&mut voter, 250), "it is asked about every 200 ms");
+    assert!(!certified(&mut voter, Opinion::Trust, 250), "it is asked about every 200 ms");
+    assert!(!certified(&mut voter, Opinion::Suspect, 740));
+    // Nobody answers, so it is called itself; and does.
+    let question = (0..100).find_map(|_| step(&mut voter, None).1).expect("it is called");
+    voter.quorum.handle_pong(Now::from(voter.now), question, &id("x"), Incarnation::FIRST);
+    assert!(!certified(&mut voter, Opinion::Suspect, 740));
+    assert!(certified(&mut voter, Opinion::Suspect, 250));
 }

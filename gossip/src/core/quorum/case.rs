@@ -129,8 +129,10 @@ impl Cases {
                 case.asked.clear();
                 case.answers.clear();
                 case.next = now;
-                // A suspension comes of a silence; with a restoration it has ended.
-                case.silent_since = case.silent_since.filter(|_| subject.suspended_since(view).is_some());
+                // A suspension comes of a silence; with a restoration it has ended, which may have been stored with the next one.
+                let begins = before.and_then(|before| subject.suspended_since(before)).is_none();
+                case.silent_since =
+                    case.silent_since.filter(|_| begins && subject.suspended_since(view).is_some());
             }
         }
     }

@@ -210,7 +210,10 @@ impl<R: Register> Quorum<R> {
                     self.certify_on_evidence(&view, &subject);
                 }
             }
-            Some(subject) if incarnation == subject.incarnation => self.conclude(&subject, Opinion::Trust),
+            Some(subject) if incarnation == subject.incarnation => {
+                self.conclude(&subject, Opinion::Trust);
+                self.end_silence(&subject);
+            }
             _ => {}
         }
     }
@@ -234,6 +237,9 @@ impl<R: Register> Quorum<R> {
             if let Some(own) = self.voting().cloned().and_then(|view| self.opinion(&view, witness, &subject))
             {
                 self.conclude(&subject, own);
+                if own != Opinion::Suspect {
+                    self.end_silence(&subject);
+                }
                 continue;
             }
             let young = now < self.begun + self.settings.deaf_after;
@@ -265,21 +271,33 @@ impl<R: Register> Quorum<R> {
             self.conclude(subject, opinion);
             return;
         };
-        let cut = opinion == Opinion::Suspect && self.is_reacquainting(&view, witness);
-        let opinion = if cut { Opinion::Unsure } else { opinion };
+        if opinion != Opinion::Suspect {
+            self.conclude(subject, opinion);
+            self.end_silence(subject);
+            return;
+        }
+        if self.is_reacquainting(&view, witness) {
+            self.conclude(subject, Opinion::Unsure);
+            return;
+        }
         self.conclude(subject, opinion);
         let now = self.now.boot;
         let Some(case) = self.cases.open.get_mut(subject) else { return };
-        let since = (opinion == Opinion::Suspect).then(|| case.silent_since.unwrap_or(now));
-        case.silent_since = since;
-        let Some(since) = since else { return };
+        let since = *case.silent_since.get_or_insert(now);
         // Observers do not speak of a silence before it has lasted so long.
         let lasted = SILENCE_MIN * self.settings.interval / 2;
         let long_enough = since + view.vouch_for.get().saturating_sub(lasted);
         if now >= long_enough {
             self.certify_on_evidence(&view, subject);
-        } else {
+        } else if subject.suspended_since(&view).is_some() {
             case.next = case.next.min(long_enough);
+        }
+    }
+
+    /// Somebody has heard it.
+    fn end_silence(&mut self, subject: &Subject) {
+        if let Some(case) = self.cases.open.get_mut(subject) {
+            case.silent_since = None;
         }
     }
 

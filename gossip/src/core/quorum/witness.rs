@@ -12,7 +12,7 @@ use super::delta::Subject;
 pub struct Sighting {
     /// Its opinion, from heartbeats alone; not a suspicion while they come.
     pub opinion: Opinion,
-    /// When it was heard last.
+    /// When it was heard last, plus what does not count of its silence since.
     pub heard: Duration,
     /// A higher life of the same name is heard directly: the subject is over.
     pub outlived: bool,
