@@ -204,7 +204,7 @@ fn large_message(kind: &Message) -> Message {
         Message::Answer { .. } => Message::Answer { question, subject, opinion },
         Message::Certificate { .. } => Message::Certificate { subject, since: epoch },
         Message::Inquire { .. } => Message::Inquire { question, subject },
-        Message::Testimony { .. } => Message::Testimony { question, opinion },
+        Message::Testimony { .. } => Message::Testimony { question, opinion, silent_ms: u32::MAX },
         Message::Sealed { .. } => Message::Sealed { epoch, certified: Some(epoch) },
         Message::Enlist => Message::Enlist,
         Message::Enlisted { .. } => Message::Enlisted { name: long_name(0) },

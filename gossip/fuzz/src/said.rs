@@ -83,7 +83,7 @@ pub fn after(message: &Message) -> Option<Message> {
         Message::Ask { .. } => Message::Answer { question, subject, opinion: Opinion::Suspect },
         Message::Answer { .. } => Message::Certificate { subject, since: Epoch::GENESIS.next() },
         Message::Certificate { .. } => Message::Inquire { question, subject },
-        Message::Inquire { .. } => Message::Testimony { question, opinion: Opinion::Trust },
+        Message::Inquire { .. } => Message::Testimony { question, opinion: Opinion::Trust, silent_ms: 0 },
         Message::Testimony { .. } => {
             Message::Sealed { epoch: view.epoch, certified: Some(view.electorate.since) }
         }

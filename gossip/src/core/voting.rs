@@ -510,7 +510,7 @@ mod tests {
             let frame = Frame { from: identity(2).life(), to: self.node.life.tag(), head };
             self.node.on_quorum(addr(2), &frame, &envelope);
             self.wait(Duration::from_millis(20)).into_iter().find_map(|message| match message {
-                Message::Testimony { question: 4, opinion } => Some(opinion),
+                Message::Testimony { question: 4, opinion, .. } => Some(opinion),
                 _ => None,
             })
         }

@@ -22,7 +22,7 @@ const LAPSES_APART: u32 = 600;
 const FIRST_SIGN: u32 = 10;
 /// Nobody is suspected before a second heartbeat is overdue by half an interval, in half intervals: however punctual a
 /// node has been, its first hiccup is not its death.
-pub(super) const SILENCE_MIN: u32 = 5;
+const SILENCE_MIN: u32 = 5;
 /// Nor are others asked before a second heartbeat is due, in half intervals, as long as their answers come in time then. At each tick,
 /// every neighbour has been heard within the last interval or is overdue: so no alarm needs to be set between two ticks for those who are
 /// punctual. Where nodes at rest may take half an interval each to answer, one is set for some, and their next heartbeat unsets it.

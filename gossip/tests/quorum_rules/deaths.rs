@@ -89,14 +89,14 @@ fn nobody_is_certified_who_was_heard_less_than_a_promise_ago() {
 
 /// Ten milliseconds in the life of a voter that observes nobody, its one observer saying this, or nothing. Whether it has certified, and
 /// the question with which it has called the node itself.
-fn step(voter: &mut Bench, testimony: Option<Opinion>) -> (bool, Option<u32>) {
+fn step(voter: &mut Bench, testimony: Option<(Opinion, u32)>) -> (bool, Option<u32>) {
     let (mut certified, mut called) = (false, None);
     voter.wait(10 * MS);
     while let Some(output) = voter.quorum.poll_output() {
         match output {
             Output::Send { to, message: Message::Inquire { question, .. } } => {
-                let Some(opinion) = testimony else { continue };
-                let message = Message::Testimony { question, opinion };
+                let Some((opinion, silent_ms)) = testimony else { continue };
+                let message = Message::Testimony { question, opinion, silent_ms };
                 let envelope = Envelope { genesis: voter.chain.genesis, from: disk(9), message };
                 voter.quorum.handle_message(Now::from(voter.now), &voter.sees, to, &envelope);
             }
@@ -110,25 +110,56 @@ fn step(voter: &mut Bench, testimony: Option<Opinion>) -> (bool, Option<u32>) {
     (certified, called)
 }
 
-/// D7: whoever was promised nothing by this voter has as much time. Observers speak of a silence of two and a half intervals at least.
-#[test]
-fn nobody_is_certified_on_evidence_whose_silence_is_younger_than_a_promise() {
+/// A voter that has x suspended, of which it has to ask the one observer.
+fn asking() -> Bench {
     let mut voter = Bench::new("a", 1, 1);
     voter.sees.observers = vec![Key(9)];
     voter.sees.doubted = vec![subject("x", 1)];
     voter.wait(2000 * MS);
     voter.learn(Delta::Suspend(subjects("x", 1)));
     voter.write(true);
-    let certified = |voter: &mut Bench, testimony: Opinion, length: u32| {
-        (0..length / 10).any(|_| step(voter, Some(testimony)).0)
-    };
-    assert!(!certified(&mut voter, Opinion::Suspect, 600));
-    // Somebody has heard it: that begins anew.
-    assert!(!certified(&mut voter, Opinion::Trust, 250), "it is asked about every 200 ms");
-    assert!(!certified(&mut voter, Opinion::Suspect, 740));
-    // Nobody answers, so it is called itself; and does.
+    voter
+}
+
+/// D7: whoever was promised nothing by this voter has as much time.
+#[test]
+fn nobody_is_certified_on_evidence_whose_silence_is_younger_than_a_promise() {
+    let mut voter = asking();
+    // As told by an observer whose clock is 5 ms late.
+    let after = (1..200).find(|&n| step(&mut voter, Some((Opinion::Suspect, 300 + 10 * n - 5))).0);
+    let after = after.expect("it is asked about when that can be over");
+    assert!((70..=75).contains(&after), "{after}: it is silent for a second after 700 ms");
+}
+
+#[test]
+fn a_silence_that_somebody_has_broken_begins_anew() {
+    let mut voter = asking();
+    let fifth = |n: u32| if n.is_multiple_of(5) { 40 } else { 10 * n };
+    assert!((1..200).all(|n| !step(&mut voter, Some((Opinion::Suspect, fifth(n).min(990)))).0));
+}
+
+/// D7: that a later life is heard is no silence.
+#[test]
+fn a_life_that_is_over_is_certified_at_once() {
+    let mut voter = asking();
+    assert!((1..=3).any(|_| step(&mut voter, Some((Opinion::Suspect, u32::MAX))).0));
+}
+
+/// D7: where no observer is left, the node is called; it is silent from the first call that it does not answer.
+#[test]
+fn whoever_nobody_observes_is_certified_after_as_long_a_time_without_an_answer() {
+    let mut voter = asking();
     let question = (0..100).find_map(|_| step(&mut voter, None).1).expect("it is called");
-    voter.quorum.handle_pong(Now::from(voter.now), question, &id("x"), Incarnation::FIRST);
-    assert!(!certified(&mut voter, Opinion::Suspect, 740));
-    assert!(certified(&mut voter, Opinion::Suspect, 250));
+    let until_certified = |voter: &mut Bench| (1..300).find(|_| step(voter, None).0);
+    // The call has two more tries, 70 ms apart, and the second inquiry takes 400 ms.
+    let after = until_certified(&mut voter).expect("it is certified");
+    assert!((120..=170).contains(&after), "{after}");
+    let mut answers = asking();
+    let called = (0..100).find_map(|_| step(&mut answers, None).1);
+    assert_eq!(called, Some(question), "the same so far");
+    (0..40).for_each(|_| _ = step(&mut answers, None));
+    let question = (0..100).find_map(|_| step(&mut answers, None).1).expect("it is called again");
+    answers.quorum.handle_pong(Now::from(answers.now), question, &id("x"), Incarnation::FIRST);
+    let after = until_certified(&mut answers).expect("it is certified");
+    assert!((120..=200).contains(&after), "{after}: what was before its answer is void");
 }

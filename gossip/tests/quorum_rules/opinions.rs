@@ -97,7 +97,7 @@ fn what_observers_do_not_hear_says_nothing_to_a_voter_that_has_just_come_back() 
             voter.sees.returned.insert(id("c"), voter.now);
             voter.sees.silent_voters = vec![id("a")];
         }
-        let message = Message::Testimony { question, opinion: Opinion::Suspect };
+        let message = Message::Testimony { question, opinion: Opinion::Suspect, silent_ms: 5000 };
         let envelope = Envelope { genesis: voter.chain.genesis, from: disk(9), message };
         voter.quorum.handle_message(Now::from(voter.now), &voter.sees, observer, &envelope);
         let answers: Vec<Opinion> = voter
@@ -183,7 +183,7 @@ fn answer_of_observers(
         if let Output::Send { to: observer, message: Message::Inquire { question, .. } } = output
             && let Some(&opinion) = testimony.next()
         {
-            let message = Message::Testimony { question, opinion };
+            let message = Message::Testimony { question, opinion, silent_ms: 5000 };
             let envelope = Envelope { genesis: voter.chain.genesis, from: disk(9), message };
             voter.quorum.handle_message(Now::from(voter.now), &voter.sees, observer, &envelope);
         }
@@ -298,7 +298,8 @@ fn observers_that_do_not_answer_are_asked_again() {
         // Two of the four answer the first time, and one the second.
         let answering = if asked.is_empty() { &now[..2.min(now.len())] } else { &now[..1.min(now.len())] };
         for (observer, question) in answering {
-            let message = Message::Testimony { question: *question, opinion: Opinion::Trust };
+            let message =
+                Message::Testimony { question: *question, opinion: Opinion::Trust, silent_ms: 5000 };
             let envelope = Envelope { genesis: voter.chain.genesis, from: disk(9), message };
             voter.quorum.handle_message(Now::from(voter.now), &voter.sees, *observer, &envelope);
         }
@@ -323,7 +324,7 @@ fn a_call_that_is_not_answered_does_not_outweigh_an_observer_that_hears_the_node
 fn testimony(observer: &mut Bench, about: Subject) -> Option<Opinion> {
     observer.hear(1, Message::Inquire { question: 4, subject: about });
     observer.outputs().into_iter().find_map(|output| match output {
-        Output::Send { message: Message::Testimony { question: 4, opinion }, .. } => Some(opinion),
+        Output::Send { message: Message::Testimony { question: 4, opinion, .. }, .. } => Some(opinion),
         _ => None,
     })
 }
@@ -433,7 +434,7 @@ fn testimony_of_who_was_not_asked_is_not_counted() {
     };
     let question = voter.outputs().into_iter().find_map(inquired).expect("it asks");
     let answered = |voter: &mut Bench, from: Recipient| {
-        let message = Message::Testimony { question, opinion: Opinion::Suspect };
+        let message = Message::Testimony { question, opinion: Opinion::Suspect, silent_ms: 5000 };
         let envelope = Envelope { genesis: voter.chain.genesis, from: disk(9), message };
         voter.quorum.handle_message(Now::from(voter.now), &voter.sees, from, &envelope);
         let answers = |o: &Output| matches!(o, Output::Send { message: Message::Answer { .. }, .. });
@@ -459,7 +460,7 @@ fn testimony_counts_from_an_observer_that_has_no_view_yet() {
         _ => None,
     };
     let question = voter.outputs().into_iter().find_map(inquired).expect("it asks");
-    let message = Message::Testimony { question, opinion: Opinion::Suspect };
+    let message = Message::Testimony { question, opinion: Opinion::Suspect, silent_ms: 5000 };
     let envelope = Envelope { genesis: GenesisId(0), from: disk(9), message };
     voter.quorum.handle_message(Now::from(voter.now), &voter.sees, Recipient::Member(Key(1)), &envelope);
     let answers = |o: &Output| matches!(o, Output::Send { message: Message::Answer { .. }, .. });

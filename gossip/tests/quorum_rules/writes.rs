@@ -116,7 +116,7 @@ fn after_a_failed_write_an_observer_still_says_what_it_hears() {
     let mut voter = after_a_write(false);
     voter.sees.whom = Some((subject("x", 1), Opinion::Trust));
     voter.hear(1, Message::Inquire { question: 4, subject: subject("x", 1) });
-    assert_eq!(voter.said(), [Message::Testimony { question: 4, opinion: Opinion::Trust }]);
+    assert_eq!(voter.said(), [Message::Testimony { question: 4, opinion: Opinion::Trust, silent_ms: 0 }]);
 }
 
 /// The event is said once; whoever asks later is told too.

@@ -38,7 +38,7 @@ pub(super) struct Case {
     pub(super) next: Duration,
     /// The newest answer of each voter, and when the question was asked that it answers.
     answers: BTreeMap<StorageId, (Opinion, Duration)>,
-    /// Since when all that this voter was told by observers, each time that it asked, was that it is silent.
+    /// Since when no observer has heard it, or, where none spoke, it answered none of this voter's calls.
     pub(super) silent_since: Option<Duration>,
     /// Who has certified, and since which suspension.
     pub(super) certificates: BTreeMap<StorageId, Epoch>,

@@ -17,7 +17,6 @@ use super::{Quorum, Register};
 use crate::core::clock::Now;
 use crate::core::identity::{Incarnation, Key, NodeId};
 use crate::core::opinion::Opinion;
-use crate::core::watch::SILENCE_MIN;
 
 /// Inquiries under way.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -32,7 +31,8 @@ struct Inquiry {
     question: u32,
     until: Duration,
     observers: Vec<Key>,
-    answers: BTreeMap<Key, Opinion>,
+    /// And for how long those who suspect have not heard it.
+    answers: BTreeMap<Key, (Opinion, Duration)>,
     /// Who waits for the outcome: voters, and their questions.
     askers: Vec<(Recipient, u32)>,
     /// How often those observers were asked that have not answered.
@@ -74,13 +74,19 @@ impl Inquiry {
     const TRIES: u32 = 3;
 
     fn count(&self, opinion: Opinion) -> usize {
-        self.answers.values().filter(|&&said| said == opinion).count()
+        self.answers.values().filter(|(said, _)| *said == opinion).count()
     }
 
     /// What more than half of all observers say, once nothing that is missing could change it.
     fn settled(&self) -> Option<Opinion> {
         let all = self.observers.len();
         [Opinion::Suspect, Opinion::Trust].into_iter().find(|&opinion| 2 * self.count(opinion) > all)
+    }
+
+    /// For how long all those who suspect it have not heard it; none if nobody does.
+    fn silent(&self) -> Option<Duration> {
+        let suspect = |(said, silent): &(Opinion, Duration)| (*said == Opinion::Suspect).then_some(*silent);
+        self.answers.values().filter_map(suspect).min()
     }
 
     /// How many have made up their minds.
@@ -169,7 +175,13 @@ impl<R: Register> Quorum<R> {
             Opinion::Trust if seen.isolated => Opinion::Unsure,
             opinion => opinion,
         };
-        self.send(voter, Message::Testimony { question, opinion });
+        let silent = match opinion {
+            Opinion::Suspect if !seen.is_of_silence() => Duration::MAX,
+            Opinion::Suspect => self.now.boot.saturating_sub(seen.heard),
+            _ => Duration::ZERO,
+        };
+        let silent_ms = u32::try_from(silent.as_millis()).unwrap_or(u32::MAX);
+        self.send(voter, Message::Testimony { question, opinion, silent_ms });
     }
 
     /// An observer's answer; the node around this has seen whose it is.
@@ -178,7 +190,7 @@ impl<R: Register> Quorum<R> {
         witness: &dyn Witness,
         from: Recipient,
         question: u32,
-        opinion: Opinion,
+        testimony: (Opinion, Duration),
     ) {
         let Recipient::Member(observer) = from else { return };
         let Some((subject, inquiry)) = self.inquiries.open.iter_mut().find(|(_, i)| i.question == question)
@@ -188,7 +200,7 @@ impl<R: Register> Quorum<R> {
         if !inquiry.observers.contains(&observer) {
             return;
         }
-        inquiry.answers.insert(observer, opinion);
+        inquiry.answers.insert(observer, testimony);
         if let Some(opinion) = inquiry.settled() {
             let subject = subject.clone();
             self.conclude_from_silence(witness, &subject, opinion);
@@ -280,17 +292,21 @@ impl<R: Register> Quorum<R> {
             self.conclude(subject, Opinion::Unsure);
             return;
         }
+        let silent = self.inquiries.open.get(subject).and_then(Inquiry::silent);
         self.conclude(subject, opinion);
         let now = self.now.boot;
         let Some(case) = self.cases.open.get_mut(subject) else { return };
-        let since = *case.silent_since.get_or_insert(now);
-        // Observers do not speak of a silence before it has lasted so long.
-        let lasted = SILENCE_MIN * self.settings.interval / 2;
-        let long_enough = since + view.vouch_for.get().saturating_sub(lasted);
+        let since = match silent {
+            Some(silent) => now.saturating_sub(silent),
+            None => case.silent_since.unwrap_or(now),
+        };
+        case.silent_since = Some(since);
+        let long_enough = since + view.vouch_for.get();
         if now >= long_enough {
             self.certify_on_evidence(&view, subject);
         } else if subject.suspended_since(&view).is_some() {
-            case.next = case.next.min(long_enough);
+            // An answer that takes a little longer than this one is to be good for it.
+            case.next = case.next.min(long_enough + self.settings.interval / 8);
         }
     }
 

@@ -83,6 +83,8 @@ pub enum Message {
         question: u32,
         /// What the observer thinks.
         opinion: Opinion,
+        /// Of one that is suspected: for how many milliseconds it has been silent; the greatest number if that is not what is against it.
+        silent_ms: u32,
     },
     /// "I have stored that view", and whether the seal in it has been stored for long enough.
     Sealed {

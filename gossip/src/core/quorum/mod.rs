@@ -233,8 +233,9 @@ impl<R: Register> Quorum<R> {
             }
             Message::Certificate { subject, since } => self.on_certificate(from, subject, *since),
             Message::Inquire { question, subject } => self.on_inquire(witness, sender, *question, subject),
-            Message::Testimony { question, opinion } => {
-                self.on_testimony(witness, sender, *question, *opinion);
+            Message::Testimony { question, opinion, silent_ms } => {
+                let silent = Duration::from_millis(u64::from(*silent_ms));
+                self.on_testimony(witness, sender, *question, (*opinion, silent));
             }
             Message::Sealed { epoch, certified } => self.on_sealed(from, *epoch, *certified),
             Message::Enlist => self.on_enlist(sender),
