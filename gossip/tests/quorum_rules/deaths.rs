@@ -131,11 +131,27 @@ fn nobody_is_certified_on_evidence_whose_silence_is_younger_than_a_promise() {
     assert!((70..=75).contains(&after), "{after}: it is silent for a second after 700 ms");
 }
 
+/// D7: of all who suspect, the one that heard it last counts.
 #[test]
 fn a_silence_that_somebody_has_broken_begins_anew() {
     let mut voter = asking();
-    let fifth = |n: u32| if n.is_multiple_of(5) { 40 } else { 10 * n };
-    assert!((1..200).all(|n| !step(&mut voter, Some((Opinion::Suspect, fifth(n).min(990)))).0));
+    let broken = |n: u32| if n <= 60 { 300 + 10 * n } else { 10 * (n - 60) };
+    let after = (1..300).find(|&n| step(&mut voter, Some((Opinion::Suspect, broken(n)))).0);
+    let after = after.expect("it is certified");
+    assert!(
+        (160..=165).contains(&after),
+        "{after}: it was heard after 600 ms, and would have been silent for a second after 700"
+    );
+}
+
+/// D7: those who said that it was silent hear it now, and do not trust it yet. That it answers no calls begins then.
+#[test]
+fn what_observers_said_is_no_silence_any_more_when_they_hear_it_again() {
+    let mut voter = asking();
+    assert!((1..=60).all(|n| !step(&mut voter, Some((Opinion::Suspect, 300 + 10 * n))).0));
+    let after = (1..300).find(|_| step(&mut voter, Some((Opinion::Unsure, 0))).0).expect("it is certified");
+    // An inquiry takes 400 ms, and the last one ends a second after the first.
+    assert!((120..=200).contains(&after), "{after}");
 }
 
 /// D7: that a later life is heard is no silence.

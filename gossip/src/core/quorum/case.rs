@@ -38,8 +38,8 @@ pub(super) struct Case {
     pub(super) next: Duration,
     /// The newest answer of each voter, and when the question was asked that it answers.
     answers: BTreeMap<StorageId, (Opinion, Duration)>,
-    /// Since when no observer has heard it, or, where none spoke, it answered none of this voter's calls.
-    pub(super) silent_since: Option<Duration>,
+    /// Where no observer suspects it: since when it has answered none of this voter's calls.
+    pub(super) unanswered_since: Option<Duration>,
     /// Who has certified, and since which suspension.
     pub(super) certificates: BTreeMap<StorageId, Epoch>,
     /// The suspension that this voter itself has certified.
@@ -93,7 +93,7 @@ impl Cases {
             asked: VecDeque::new(),
             next: now,
             answers: BTreeMap::new(),
-            silent_since: None,
+            unanswered_since: None,
             certificates: BTreeMap::new(),
             certified: None,
             certifiable: None,
@@ -131,8 +131,8 @@ impl Cases {
                 case.next = now;
                 // A suspension comes of a silence; with a restoration it has ended, which may have been stored with the next one.
                 let begins = before.and_then(|before| subject.suspended_since(before)).is_none();
-                case.silent_since =
-                    case.silent_since.filter(|_| begins && subject.suspended_since(view).is_some());
+                case.unanswered_since =
+                    case.unanswered_since.filter(|_| begins && subject.suspended_since(view).is_some());
             }
         }
     }
@@ -354,7 +354,7 @@ impl Cases {
     pub(super) fn gist(&self, now: Duration, into: &mut impl Hasher) {
         for (subject, case) in &self.open {
             (subject, &case.certificates, case.certified).hash(into);
-            case.silent_since.map(|since| now.saturating_sub(since)).hash(into);
+            case.unanswered_since.map(|since| now.saturating_sub(since)).hash(into);
             for (voter, (opinion, asked)) in &case.answers {
                 (voter, opinion, now.saturating_sub(*asked)).hash(into);
             }

@@ -296,11 +296,9 @@ impl<R: Register> Quorum<R> {
         self.conclude(subject, opinion);
         let now = self.now.boot;
         let Some(case) = self.cases.open.get_mut(subject) else { return };
-        let since = match silent {
-            Some(silent) => now.saturating_sub(silent),
-            None => case.silent_since.unwrap_or(now),
-        };
-        case.silent_since = Some(since);
+        // What observers said is nothing that it has not answered.
+        case.unanswered_since = silent.is_none().then(|| case.unanswered_since.unwrap_or(now));
+        let since = silent.map_or(case.unanswered_since.unwrap_or(now), |silent| now.saturating_sub(silent));
         let long_enough = since + view.vouch_for.get();
         if now >= long_enough {
             self.certify_on_evidence(&view, subject);
@@ -310,10 +308,10 @@ impl<R: Register> Quorum<R> {
         }
     }
 
-    /// Somebody has heard it.
+    /// It has answered, or somebody has heard it.
     fn end_silence(&mut self, subject: &Subject) {
         if let Some(case) = self.cases.open.get_mut(subject) {
-            case.silent_since = None;
+            case.unanswered_since = None;
         }
     }
 
