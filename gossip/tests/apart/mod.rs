@@ -63,7 +63,7 @@ fn nobody_is_suspended_because_three_parts_meet_for_the_eighth_time() {
     }
 }
 
-/// Two parts meet five intervals before the third, and are a majority without it; one of their voters was started again while they were
+/// Two parts meet eight intervals before the third, and are a majority without it; one of their voters was started again while they were
 /// apart. It has come back as well, though nobody has ever doubted this life of it.
 #[test]
 fn nobody_is_dead_because_one_that_meets_the_others_is_new() {
